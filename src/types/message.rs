@@ -1,0 +1,201 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::{QoS, Timestamp};
+
+/// One application message in one shared allocation: every queue that holds it holds a pointer.
+///
+/// The bytes are also what a store keeps, so the layout is a file format:
+///
+/// | offset | bytes | what |
+/// |---|---|---|
+/// | 0 | 1 | bits 0-1 QoS, bit 2 RETAIN |
+/// | 1 | 2 | length of the topic, big-endian |
+/// | 3 | 4 | length of the properties, big-endian |
+/// | 7 | 8 | when it expires, milliseconds, big-endian; all ones for never |
+/// | 15 | … | topic, properties, payload |
+///
+/// The properties are those that pass through the broker unaltered, as a sequence of encoded MQTT 5
+/// properties without a length in front: payload format indicator, content type, response topic,
+/// correlation data and user properties, in the publisher's order (`[MQTT-3.3.2-17]`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message(Arc<[u8]>);
+
+/// What a message is sent with, besides topic, properties and payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MessageHead {
+    /// The QoS it was published with.
+    pub qos: QoS,
+    /// The RETAIN flag it was published with.
+    pub retain: bool,
+    /// When it is too old to be sent; `None` for never.
+    pub expires_at: Option<Timestamp>,
+}
+
+const FIXED: usize = 15;
+const RETAIN: u8 = 0b100;
+
+impl Message {
+    /// Copies the parts into one allocation.
+    ///
+    /// `topic` is a valid topic name (at most 65,535 bytes); `properties` are encoded as above.
+    pub fn new(head: MessageHead, topic: &str, properties: &[u8], payload: &[u8]) -> Self {
+        let topic_len = u16::try_from(topic.len()).expect("a topic name fits a string");
+        let properties_len = u32::try_from(properties.len()).expect("properties fit a packet");
+        let expires_at = head.expires_at.unwrap_or(Timestamp::NEVER).0;
+        let total = FIXED + topic.len() + properties.len() + payload.len();
+
+        let mut shared: Arc<[u8]> = std::iter::repeat_n(0, total).collect();
+        let bytes = Arc::get_mut(&mut shared).expect("nobody else has it yet");
+        bytes[0] = head.qos.bits() | if head.retain { RETAIN } else { 0 };
+        bytes[1..3].copy_from_slice(&topic_len.to_be_bytes());
+        bytes[3..7].copy_from_slice(&properties_len.to_be_bytes());
+        bytes[7..15].copy_from_slice(&expires_at.to_be_bytes());
+        let (to_topic, rest) = bytes[FIXED..].split_at_mut(topic.len());
+        let (to_properties, to_payload) = rest.split_at_mut(properties.len());
+        to_topic.copy_from_slice(topic.as_bytes());
+        to_properties.copy_from_slice(properties);
+        to_payload.copy_from_slice(payload);
+        Self(shared)
+    }
+
+    /// A message from bytes that [`Self::as_bytes`] gave; `None` if they cannot be such.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < FIXED || bytes[0] & !0b111 != 0 {
+            return None;
+        }
+        let message = Self(bytes.into());
+        QoS::from_bits(bytes[0] & 0b11)?;
+        let topic_end = FIXED.checked_add(message.topic_len())?;
+        let properties_end = topic_end.checked_add(message.properties_len())?;
+        let topic = std::str::from_utf8(bytes.get(FIXED..topic_end)?).ok()?;
+        (properties_end <= bytes.len() && super::topic::is_valid_name(topic)).then_some(message)
+    }
+
+    /// The whole message in the layout above.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What it counts against a limit in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Never: a message has at least a topic.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The QoS it was published with.
+    pub fn qos(&self) -> QoS {
+        QoS::from_bits(self.0[0] & 0b11).expect("checked when the message was made")
+    }
+
+    /// The RETAIN flag it was published with.
+    pub fn retain(&self) -> bool {
+        self.0[0] & RETAIN != 0
+    }
+
+    /// When it is too old to be sent; `None` for never.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let at = Timestamp(u64::from_be_bytes(self.field(7)));
+        (at != Timestamp::NEVER).then_some(at)
+    }
+
+    /// Whether it is too old to be sent at `now` (`[MQTT-3.3.2-5]`).
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at().is_some_and(|at| at <= now)
+    }
+
+    /// The topic name.
+    pub fn topic(&self) -> &str {
+        std::str::from_utf8(self.topic_bytes()).expect("checked when the message was made")
+    }
+
+    /// The topic name as bytes: spares the UTF-8 check of [`Self::topic`].
+    pub fn topic_bytes(&self) -> &[u8] {
+        &self.0[FIXED..FIXED + self.topic_len()]
+    }
+
+    /// The encoded properties, see above.
+    pub fn properties(&self) -> &[u8] {
+        let start = FIXED + self.topic_len();
+        &self.0[start..start + self.properties_len()]
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &[u8] {
+        &self.0[FIXED + self.topic_len() + self.properties_len()..]
+    }
+
+    /// The same message with another head.
+    pub fn with_head(&self, head: MessageHead) -> Self {
+        Self::new(head, self.topic(), self.properties(), self.payload())
+    }
+
+    /// The head it has.
+    pub fn head(&self) -> MessageHead {
+        MessageHead { qos: self.qos(), retain: self.retain(), expires_at: self.expires_at() }
+    }
+
+    fn topic_len(&self) -> usize {
+        usize::from(u16::from_be_bytes(self.field(1)))
+    }
+
+    fn properties_len(&self) -> usize {
+        u32::from_be_bytes(self.field(3)) as usize
+    }
+
+    fn field<const N: usize>(&self, at: usize) -> [u8; N] {
+        self.0[at..at + N].try_into().expect("the fixed part is always there")
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("head", &self.head())
+            .field("topic", &self.topic())
+            .field("payload_bytes", &self.payload().len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back_as_they_went_in() {
+        let head =
+            MessageHead { qos: QoS::ExactlyOnce, retain: true, expires_at: Some(Timestamp(7)) };
+        let message = Message::new(head, "a/b", &[1, 0], b"hello");
+
+        assert_eq!(message.head(), head);
+        assert_eq!(message.topic(), "a/b");
+        assert_eq!(message.properties(), [1, 0]);
+        assert_eq!(message.payload(), b"hello");
+        assert_eq!(Message::from_bytes(message.as_bytes()), Some(message));
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_are_refused() {
+        let message = Message::new(MessageHead::default(), "topic", &[], b"");
+        let bytes = message.as_bytes();
+        for cut in 0..bytes.len() {
+            assert_eq!(Message::from_bytes(&bytes[..cut]), None, "cut at {cut}");
+        }
+        let mut qos_3 = bytes.to_vec();
+        qos_3[0] = 3;
+        assert_eq!(Message::from_bytes(&qos_3), None);
+    }
+
+    #[test]
+    fn a_message_expires_at_its_moment() {
+        let head = MessageHead { expires_at: Some(Timestamp(1000)), ..MessageHead::default() };
+        let message = Message::new(head, "t", &[], b"");
+        assert!(!message.is_expired(Timestamp(999)));
+        assert!(message.is_expired(Timestamp(1000)));
+    }
+}
