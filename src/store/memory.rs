@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
 use super::{Operation, Store, StoreError, Visitor};
 
@@ -42,6 +42,7 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::ControlFlow;
 
     #[test]
     fn what_was_put_is_there_until_it_is_deleted() {
