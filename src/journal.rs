@@ -88,6 +88,11 @@ impl Journal {
         self.next
     }
 
+    /// The number that a change recorded now gets.
+    pub fn current(&self) -> Lsn {
+        if self.recording { self.next } else { Lsn::NONE }
+    }
+
     /// The batch of this burst, if it changed anything durable.
     pub fn take_batch(&mut self) -> Option<Batch> {
         if self.changes.is_empty() {
