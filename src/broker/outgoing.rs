@@ -1,5 +1,5 @@
-use super::conns::Conn;
 use super::Broker;
+use super::conns::Conn;
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::session::{Context, Dropped};

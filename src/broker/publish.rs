@@ -4,9 +4,7 @@ use crate::request::Outgoing;
 use crate::retained::Full;
 use crate::session::{NewDelivery, Taken};
 use crate::subscriptions::{Delivered, Match, Own};
-use crate::types::{
-    ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey, Timestamp,
-};
+use crate::types::{ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
 /// Topics under it are the server's own to publish.
 const SYS_PREFIX: &str = "$SYS/";
@@ -89,10 +87,9 @@ impl Broker {
         let known = session.inbound.release(packet);
         if known && session.is_durable() {
             let session_number = session.number;
-            session.gate = self.journal.record(|| Change::InboundReleased {
-                session: session_number,
-                id: packet,
-            });
+            session.gate = self
+                .journal
+                .record(|| Change::InboundReleased { session: session_number, id: packet });
         }
         let reason = match known {
             true => ReasonCode::Success,
@@ -142,9 +139,8 @@ impl Broker {
             return session.gate;
         }
         let session_number = session.number;
-        session.gate = self
-            .journal
-            .record(|| Change::InboundTaken { session: session_number, id: packet });
+        session.gate =
+            self.journal.record(|| Change::InboundTaken { session: session_number, id: packet });
         session.gate
     }
 
@@ -228,11 +224,7 @@ fn options_for(found: &Match, publisher: Option<SessionKey>) -> Option<&Delivere
     }
 }
 
-fn new_delivery(
-    message: &Message,
-    options: &Delivered,
-    gate: Lsn,
-) -> NewDelivery {
+fn new_delivery(message: &Message, options: &Delivered, gate: Lsn) -> NewDelivery {
     NewDelivery {
         message: message.clone(),
         qos: message.qos().min(options.qos),

@@ -1,7 +1,9 @@
 use super::{Actions, Broker};
 use crate::retained::{Cursor, Walk};
 use crate::session::{NewDelivery, QueueLimits, QueueRule};
-use crate::types::{Filter, Lsn, Message, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp};
+use crate::types::{
+    Filter, Lsn, Message, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp,
+};
 
 /// Messages that a replay keeps queued at a time: the rest stays where it is retained, however slow
 /// the client reads. Also how many topics one step looks at.

@@ -1,5 +1,5 @@
-use super::replay::Replay;
 use super::Broker;
+use super::replay::Replay;
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::types::{

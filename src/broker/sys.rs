@@ -123,7 +123,10 @@ impl Broker {
         ];
         let uptime = now.since(self.sys.started).as_secs();
         let mut values = vec![
-            ("version".to_owned(), concat!("fulmar version ", env!("CARGO_PKG_VERSION")).to_owned()),
+            (
+                "version".to_owned(),
+                concat!("fulmar version ", env!("CARGO_PKG_VERSION")).to_owned(),
+            ),
             ("uptime".to_owned(), format!("{uptime} seconds")),
         ];
         values.extend(counts.map(|(name, count)| (name.to_owned(), count.to_string())));
