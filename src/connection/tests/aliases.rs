@@ -1,4 +1,5 @@
 use super::*;
+use crate::connection::ALIASES_OUT_MAX;
 
 // [MQTT-3.3.2-7] [MQTT-3.3.2-12]
 #[test]
@@ -65,6 +66,17 @@ fn the_server_sets_no_more_aliases_than_it_wants_to() {
     for name in ["topic", "other"] {
         assert_eq!(publish(&mut rig, name)[9..13], [3, 0x23, 0, 1]);
     }
+}
+
+#[test]
+fn however_many_aliases_are_allowed_the_search_for_one_stays_short() {
+    let limits = Limits { topic_alias_maximum_out: u16::MAX, ..unlimited() };
+    let mut rig = Rig::v5(limits, b"\x22\xff\xff");
+    let mut last_byte_of_alias = |n: u16| publish(&mut rig, &format!("topic{n:03}"))[15];
+    for n in 1..=ALIASES_OUT_MAX {
+        assert_eq!(u16::from(last_byte_of_alias(n)), n);
+    }
+    assert_eq!(last_byte_of_alias(ALIASES_OUT_MAX + 1), 1);
 }
 
 #[test]

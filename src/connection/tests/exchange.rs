@@ -104,6 +104,17 @@ fn a_client_without_a_method_gets_none_back() {
     let (_, sent) = rig.answer(AuthAnswer::Continue { data: Vec::new() });
     assert_eq!(sent, b"\x20\x03\0\x87\0");
     assert!(rig.connection.is_closing());
+
+    let mut rig = Rig::new(unlimited());
+    rig.receive(&connect_v5(b"", b"c"));
+    rig.answer(accept(Some(b"d")));
+    assert_eq!(
+        rig.encode(connack(ConnAck {
+            authentication_data: Some(b"d".to_vec()),
+            ..NOTHING_SPECIAL
+        })),
+        b"\x20\x03\0\0\0"
+    );
 }
 
 // [MQTT-4.12.1-1]

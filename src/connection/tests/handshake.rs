@@ -70,6 +70,13 @@ fn a_session_that_was_found_is_told_of() {
     assert_eq!(new.encode(connack()), [0x20, 3, 1, 0, 0]);
 }
 
+// [MQTT-3.2.0-2]
+#[test]
+fn connack_is_sent_once() {
+    let mut rig = Rig::v311(unlimited());
+    assert_eq!(rig.encode(connack(NOTHING_SPECIAL)), b"");
+}
+
 #[test]
 fn the_credentials_of_a_connect_are_asked_about() {
     let mut rig = Rig::new(unlimited());

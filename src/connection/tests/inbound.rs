@@ -61,8 +61,9 @@ fn a_publish_above_the_maximum_qos_ends_the_connection() {
 // [MQTT-3.2.2-14]
 #[test]
 fn a_publish_to_be_retained_ends_the_connection_where_nothing_is_retained() {
-    let limits = Limits { retain_available: false, ..unlimited() };
-    let (reason, sent) = Rig::v5(limits, QUIET).fault(b"\x31\x04\0\x01t\0");
+    let limits = || Limits { retain_available: false, ..unlimited() };
+    assert!(matches!(Rig::v311(limits()).request(b"\x30\x03\0\x01t"), Request::Publish { .. }));
+    let (reason, sent) = Rig::v5(limits(), QUIET).fault(b"\x31\x04\0\x01t\0");
     assert_eq!((reason, &sent[..]), (ReasonCode::RetainNotSupported, &b"\xe0\x01\x9a"[..]));
 }
 

@@ -110,6 +110,10 @@ fn the_brokers_refusal_is_a_connack_of_the_version() {
     assert_eq!(rig.encode(connack(NOTHING_SPECIAL)), b"");
 
     let mut rig = Rig::new(unlimited());
+    rig.connect(CONNECT_V311);
+    assert_eq!(rig.refuse(ReasonCode::QuotaExceeded), b"\x20\x02\0\x03");
+
+    let mut rig = Rig::new(unlimited());
     rig.connect(&connect_v5(b"", b"c"));
     assert_eq!(rig.refuse(ReasonCode::ServerBusy), b"\x20\x03\0\x89\0");
     let ended = Some(&Ended::Refused { reason: ReasonCode::ServerBusy });
