@@ -1,5 +1,6 @@
 //! The configuration as its users meet it: files, variables, flags and the answers to them.
 
+mod commands;
 mod limits;
 mod mistakes;
 mod overrides;
