@@ -5,6 +5,7 @@ use super::value::Value;
 use super::{
     Durability, Engine, LogFilter, LogFormat, QueueFull, Section, SessionExpiryMax, ShareStrategy,
 };
+use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
 
 section! {
@@ -15,21 +16,15 @@ section! {
         /// Seconds in which a new connection must have sent its CONNECT.
         connect_timeout_secs: u64 = 10, within 1..=3_600;
         /// Bytes of one packet; a client that sends a longer one is disconnected.
-        packet_bytes_max: u32 = 268_435_455, within 128..=268_435_455;
+        packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.
         topic_levels_max: usize = 200, within 1..=1_000;
-        /// Bytes of a topic name or topic filter.
-        topic_bytes_max: usize = 65_535, within 1..=65_535;
         /// Bytes of a client identifier; 23 are every client's right.
         client_id_bytes_max: usize = 65_535, within 23..=65_535;
-        /// Topic filters in one SUBSCRIBE or UNSUBSCRIBE packet.
-        filters_per_packet_max: usize = 10_000, within 1..=1_000_000;
         /// Subscriptions of one client; a further one is refused.
         subscriptions_per_client_max: usize = 10_000, within 1..=1_000_000;
         /// Acknowledgements that may wait for one client before no more is read from it.
         replies_max: usize = 1_024, within 1..=65_535;
-        /// Bytes encoded for one client that its socket has not taken yet.
-        unsent_bytes_max: usize = 262_144, within 4_096..=1_073_741_824;
         /// Seconds that clients get to take their last packets when the broker stops.
         shutdown_grace_secs: u64 = 5, within 0..=3_600;
     }
@@ -45,8 +40,8 @@ section! {
         /// Topic aliases that a client may use towards the broker; 0 is none.
         topic_alias_maximum: u16 = 10, within 0..=65_535;
         /// Topic aliases that the broker uses towards a client that allows them; 0 is none.
-        topic_alias_maximum_out: u16 = 10, within 0..=65_535;
-        /// The highest QoS at which clients may publish.
+        topic_alias_maximum_out: u16 = 10, within 0..=ALIASES_OUT_MAX as u64;
+        /// The highest QoS at which clients may publish and subscribe.
         maximum_qos: QoS = QoS::ExactlyOnce;
         /// Whether clients may publish retained messages.
         retain_available: bool = true;
@@ -56,7 +51,7 @@ section! {
         shared_subscriptions: bool = true;
         /// Whether subscriptions may carry an identifier.
         subscription_identifiers: bool = true;
-        /// Longest keep alive in seconds; 0 (none) counts as more than any maximum but 65_535.
+        /// Longest keep alive in seconds that an MQTT 5 client is granted; 65_535 is no limit.
         keep_alive_max_secs: u16 = 65_535, within 1..=65_535;
         /// Longest time in seconds for which a session is kept while its client is away.
         session_expiry_max_secs: SessionExpiryMax = SessionExpiryMax::Never, within 0..=4_294_967_294;
