@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Clock, Entropy, Seats, WakeCell};
+use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::Authenticator;
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
@@ -29,15 +30,44 @@ pub struct Shared {
     core: Mutex<Core>,
     commits: Commits,
     /// Decides about credentials; asked outside the lock.
-    pub authenticator: Authenticator,
+    pub authenticator: Box<dyn Authenticator>,
     /// What every connection is held to.
     pub limits: Arc<Limits>,
     /// The one clock.
     pub clock: Clock,
     /// The one source of chance.
     pub entropy: Entropy,
-    /// One for each connection whose CONNECT was accepted.
+    /// What the log says about peers.
+    pub mistakes: Mistakes,
+    /// One for each open socket.
+    pub connections: Arc<Seats>,
+    /// One for each connection whose CONNECT was accepted, until its socket is closed.
     pub clients: Arc<Seats>,
+    /// Between the opening of a socket and the acceptance of its CONNECT.
+    pub connect_timeout: Duration,
+}
+
+/// What a server decides once for all its connections.
+pub struct Setup {
+    /// What every connection is held to.
+    pub limits: Limits,
+    /// Decides about credentials.
+    pub authenticator: Box<dyn Authenticator>,
+    /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
+    pub connect_timeout: Duration,
+    /// Sockets open at a time.
+    pub connections_max: usize,
+    /// Log lines a second about what peers do wrong.
+    pub mistakes_per_second: u32,
+}
+
+/// Bytes that came from and went to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// From the client.
+    pub received: u64,
+    /// To the client.
+    pub sent: u64,
 }
 
 struct Core {
@@ -68,6 +98,8 @@ pub struct Visit {
     pub outgoing: Vec<Outgoing>,
     /// The broker has more for this socket than fitted the visit.
     pub more: bool,
+    /// What passed the socket since the last visit.
+    pub traffic: Traffic,
     /// When the visit was.
     pub now: Timestamp,
     actions: Actions,
@@ -76,15 +108,18 @@ pub struct Visit {
 
 impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
-    pub fn new(broker: Broker, commits: Commits, limits: Arc<Limits>, clock: Clock) -> Self {
+    pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
             core: Mutex::new(Core { broker, cells: Vec::new() }),
             commits,
-            authenticator: Authenticator::default(),
-            limits,
+            authenticator: setup.authenticator,
+            limits: Arc::new(setup.limits),
             clock,
             entropy: Entropy::default(),
+            mistakes: Mistakes::new(setup.mistakes_per_second),
+            connections: Seats::new(setup.connections_max),
             clients: Seats::new(usize::MAX),
+            connect_timeout: setup.connect_timeout,
         }
     }
 
@@ -94,6 +129,7 @@ impl Shared {
         let mut core = self.hold();
         // Read under the lock: the broker never sees time run backwards.
         visit.now = self.clock.now();
+        core.broker.count_traffic(visit.traffic.received, visit.traffic.sent);
         if let Some(connect) = visit.connect.take() {
             core.connect(*connect, link, visit);
         }
@@ -106,6 +142,13 @@ impl Shared {
             core.pull(conn, visit, room);
         }
         core.collect(&mut visit.actions, &mut visit.wakes);
+    }
+
+    /// Tells the broker what passed a socket that has nothing else to tell.
+    pub fn count(&self, traffic: Traffic) {
+        if traffic != Traffic::default() {
+            self.hold().broker.count_traffic(traffic.received, traffic.sent);
+        }
     }
 
     /// Tells the broker that the connection is gone, once.

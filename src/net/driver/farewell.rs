@@ -31,14 +31,18 @@ pub enum Farewell {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Limits the time that closing takes, and leaves the broker once it has taken every request.
-    pub(super) fn drain(&mut self, scratch: &mut Scratch) {
-        if matches!(self.stage, Stage::Serving) {
+    /// Whether that is a step on.
+    pub(super) fn drain(&mut self, scratch: &mut Scratch) -> bool {
+        let begins = matches!(self.stage, Stage::Serving);
+        if begins {
             self.stage = Stage::Draining;
             self.set_timer(FLUSH_TIME_MAX);
         }
-        if scratch.visit.requests.is_empty() {
+        let drained = scratch.visit.requests.is_empty();
+        if drained {
             self.leave();
         }
+        begins || drained
     }
 
     pub(super) fn poll_farewell(
@@ -79,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn leave(&mut self) {
         if let Some(fault) = self.fault.take() {
-            self.connection.fault(fault, &mut self.outbox.output);
+            self.connection.fault(&fault, &mut self.outbox.output);
         }
         self.shared.leave(&mut self.link);
         self.log_mistake();

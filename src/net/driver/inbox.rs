@@ -50,6 +50,12 @@ impl Inbox {
         Poll::Ready(Ok(new))
     }
 
+    /// Shows `take` what is left once more: now it may take it.
+    pub fn take_left(&mut self, take: impl FnOnce(&[u8]) -> usize) {
+        let taken = take(&self.left);
+        self.forget(taken);
+    }
+
     /// Bytes of memory held.
     #[cfg(test)]
     pub fn capacity(&self) -> usize {

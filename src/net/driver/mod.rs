@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -22,7 +21,8 @@ pub use farewell::{FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX};
 pub use scratch::READ_BYTES;
 
 use super::seats::Seat;
-use super::shared::{Link, Shared};
+use super::shared::{Link, Shared, Traffic};
+use crate::auth::PeerInfo;
 use crate::connection::{Connection, Fault, Input};
 use crate::request::{Outgoing, Request};
 use crate::types::Timestamp;
@@ -44,7 +44,7 @@ const ROUNDS_PER_POLL: usize = 16;
 /// nothing is read: either side that is slow slows down the other and nobody else.
 pub struct Driver<S> {
     socket: S,
-    address: SocketAddr,
+    peer: Peer,
     shared: Arc<Shared>,
     connection: Connection,
     link: Link,
@@ -64,8 +64,19 @@ pub struct Driver<S> {
     /// Runs during the handshake and while closing. A connection that stands has no timer.
     timer: Option<Pin<Box<Sleep>>>,
     started: Timestamp,
+    /// What the broker has been told of [`Self::traffic`].
+    counted: Traffic,
     client_seat: Option<Seat>,
     _seat: Seat,
+}
+
+/// Who is at the other end of a socket.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// For the log.
+    pub address: SocketAddr,
+    /// For the decision about its credentials.
+    pub info: PeerInfo,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,18 +99,12 @@ enum Round {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Serves `socket`, which holds `seat`. Its CONNECT is to be accepted within
-    /// `connect_timeout`. Must be called within a runtime.
-    pub fn new(
-        socket: S,
-        address: SocketAddr,
-        shared: Arc<Shared>,
-        seat: Seat,
-        connect_timeout: Duration,
-    ) -> Self {
+    /// Serves `socket`, which holds `seat`. The time for its CONNECT begins here.
+    /// To be called within a runtime.
+    pub fn new(socket: S, peer: Peer, shared: Arc<Shared>, seat: Seat) -> Self {
         Self {
             socket,
-            address,
+            peer,
             connection: Connection::new(Arc::clone(&shared.limits)),
             link: Link::default(),
             inbox: Inbox::default(),
@@ -111,8 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             stage: Stage::Serving,
             ending: None,
             broken: None,
-            timer: Some(Box::pin(tokio::time::sleep(connect_timeout))),
+            timer: Some(Box::pin(tokio::time::sleep(shared.connect_timeout))),
             started: shared.clock.now(),
+            counted: Traffic::default(),
             client_seat: None,
             shared,
             _seat: seat,
@@ -144,19 +150,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// One read, one visit to the broker, one write.
     fn serve(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
+        let whole = self.broken.is_none();
         self.write(cx);
         let read = self.read(cx, scratch);
         let visited = self.visit(scratch);
         self.encode(scratch);
-        if self.is_closing() {
-            self.drain(scratch);
-        }
+        let moved = self.is_closing() && self.drain(scratch);
         self.write(cx);
         scratch.visit.wake_others();
 
-        let left = matches!(self.stage, Stage::Leaving(_) | Stage::Over);
-        let room = self.more && self.outbox.is_empty();
-        if read || visited || left || room { Round::Again } else { Round::Wait }
+        let pull = self.more && self.outbox.is_empty();
+        let broke = whole && self.broken.is_some();
+        if read || visited || moved || pull || broke { Round::Again } else { Round::Wait }
     }
 
     /// Reads once, unless the broker still owes the client attention. Whether something came.
@@ -204,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     scratch.visit.connect = Some(connect);
                 }
                 Input::Auth(question) => {
-                    let answer = self.shared.authenticator.decide(question);
+                    let answer = self.shared.authenticator.decide(&question, self.peer.info);
                     let output = &mut self.outbox.output;
                     self.connection.handle_auth(answer, &mut scratch.inputs, output);
                     asked = true;
@@ -225,6 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return false;
         }
         let (is_new, brought) = (visit.connect.is_some(), visit.requests.len());
+        visit.traffic = self.traffic();
         self.shared.visit(&mut self.link, visit, room);
         self.more = visit.more;
         if is_new && self.link.conn.is_some() {
@@ -271,6 +277,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl<S> Driver<S> {
+    /// What passed the socket since this was last asked.
+    fn traffic(&mut self) -> Traffic {
+        let total = Traffic { received: self.inbox.total, sent: self.outbox.total };
+        let before = std::mem::replace(&mut self.counted, total);
+        Traffic {
+            received: total.received - before.received,
+            sent: total.sent - before.sent,
+        }
+    }
+
     /// Takes the buffers of the thread for as long as this poll lasts.
     fn lend(&mut self, scratch: &mut Scratch) {
         if !self.requests.is_empty() {
@@ -312,6 +328,7 @@ impl<S> Drop for Driver<S> {
     /// However the task ends, the broker hears of it.
     fn drop(&mut self) {
         self.shared.leave(&mut self.link);
+        self.shared.count(self.traffic());
         self.log_disconnected();
     }
 }
