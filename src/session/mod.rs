@@ -28,6 +28,8 @@ pub struct Session {
     pub number: SessionNumber,
     /// Of the connection that it has or had last.
     pub protocol: Protocol,
+    /// The journal knows of it.
+    pub journaled: bool,
     /// The connection that it has.
     pub conn: Option<ConnId>,
     /// That connection is already being woken; cleared when it pulls.
@@ -57,6 +59,7 @@ impl Session {
             client_id,
             number,
             protocol,
+            journaled: false,
             conn: None,
             scheduled: false,
             expiry_secs: 0,

@@ -112,6 +112,12 @@ impl Outbound {
         }
     }
 
+    /// What the PUBREL of this message waits for.
+    pub fn pubrel_gate(&self, id: OutboundId) -> Lsn {
+        let entry = self.find(id).ok().and_then(|index| self.ring.get(index));
+        entry.map_or(Lsn::NONE, |entry| entry.gate)
+    }
+
     /// PUBREC with an error: the client has refused the message and the exchange is over.
     pub fn handle_pubrec_refusal(&mut self, id: OutboundId) -> Result<u64, AckError> {
         let index = self.find(id)?;
@@ -143,6 +149,11 @@ impl Outbound {
     /// Drops messages of QoS 0; returns how many.
     pub fn clear_direct(&mut self) -> usize {
         self.direct.clear()
+    }
+
+    /// Whether anything unfinished came through a shared subscription.
+    pub fn has_shared(&self) -> bool {
+        self.shared > 0
     }
 
     /// Takes out what came through shared subscriptions and `may_go` to another member, in order,
@@ -200,7 +211,7 @@ impl Outbound {
     }
 
     fn find(&self, id: OutboundId) -> Result<usize, AckError> {
-        self.ring.find(id, self.resent).ok_or(AckError::Unknown)
+        self.ring.find(id, self.sent).ok_or(AckError::Unknown)
     }
 
     fn make_room(
@@ -360,7 +371,7 @@ impl Outbound {
 
     fn settle_in_flight(&mut self, index: usize) -> u64 {
         let number = self.ring.number(index);
-        self.in_flight -= 1;
+        self.in_flight -= usize::from(index < self.resent);
         self.finish(index);
         self.trim();
         number
@@ -369,9 +380,7 @@ impl Outbound {
     /// Finishes the message with this queue number wherever it stands.
     fn remove(&mut self, number: u64) {
         let index = (number - self.ring.number(0)) as usize;
-        if index < self.resent {
-            self.in_flight -= 1;
-        }
+        self.in_flight -= usize::from(index < self.resent);
         self.finish(index);
         self.trim();
     }

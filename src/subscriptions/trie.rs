@@ -1,5 +1,3 @@
-use std::hash::BuildHasher;
-
 use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
