@@ -137,7 +137,7 @@ impl Shared {
             let now = visit.now;
             core.broker.handle_requests(conn, &mut visit.requests, now, &mut visit.actions);
         }
-        core.commit(&self.commits, &mut visit.actions);
+        self.commit(&mut core, &mut visit.actions);
         if let Some(conn) = link.conn {
             core.pull(conn, visit, room);
         }
@@ -178,11 +178,25 @@ impl Shared {
         let (mut actions, mut wakes) = (Actions::default(), Vec::new());
         let mut core = self.hold();
         let result = act(&mut core, self.clock.now(), &mut actions);
-        core.commit(&self.commits, &mut actions);
+        self.commit(&mut core, &mut actions);
         core.collect(&mut actions, &mut wakes);
         drop(core);
         wakes.iter().for_each(|cell| cell.wake());
         result
+    }
+
+    /// Has the store keep what was decided. What waits for a batch that it did not take is never
+    /// sent: the client gets no acknowledgement and keeps its message.
+    fn commit(&self, core: &mut Core, actions: &mut Actions) {
+        let Some(batch) = core.broker.take_batch() else { return };
+        match self.commits.submit(&batch) {
+            Ok(durable) => core.broker.handle_committed(durable, actions),
+            Err(error) => {
+                if self.mistakes.admit(self.clock.now()) {
+                    tracing::error!(%error, "the store took no changes");
+                }
+            }
+        }
     }
 
     fn hold(&self) -> Hold<'_> {
@@ -202,13 +216,6 @@ impl Core {
                 link.conn = Some(conn);
             }
             Err(reason) => visit.refused = Some(reason),
-        }
-    }
-
-    fn commit(&mut self, commits: &Commits, actions: &mut Actions) {
-        if let Some(batch) = self.broker.take_batch() {
-            let durable = commits.submit(batch);
-            self.broker.handle_committed(durable, actions);
         }
     }
 
