@@ -69,8 +69,7 @@ impl Server {
         let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
         let clock = Clock::start();
-        let broker =
-            Broker::new(settings::broker(&config), Entropy::default().draw(), clock.now());
+        let broker = Broker::new(settings::broker(&config), Entropy::default().draw(), clock.now());
         let setup = settings::setup(&config, Box::new(NoCredentials));
         let commits = Commits::new(MemoryStore::default());
         let shared = Arc::new(Shared::new(broker, commits, clock, setup));

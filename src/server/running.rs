@@ -26,7 +26,11 @@ impl Running {
         let server = Server::bind(config)?;
         let addresses = server.addresses();
         let (stop, mut stopped) = mpsc::channel(1);
-        let serve = move || server.serve(async || drop(stopped.recv().await));
+        let serve = move || {
+            server.serve(async || {
+                stopped.recv().await;
+            })
+        };
         let thread = std::thread::Builder::new().name("fulmar-server".into()).spawn(serve);
         let thread = Some(thread.map_err(Error::Runtime)?);
         Ok(Self { addresses, stop: Some(stop), thread })

@@ -104,7 +104,11 @@ mod tests {
         let whole: Vec<u8> = (0..100).collect();
 
         for part in whole.chunks(7) {
-            read(&mut inbox, part, |bytes| if bytes.len() < 100 { 0 } else { check(bytes, &whole) });
+            read(
+                &mut inbox,
+                part,
+                |bytes| if bytes.len() < 100 { 0 } else { check(bytes, &whole) },
+            );
         }
 
         assert_eq!(inbox.capacity(), 0);

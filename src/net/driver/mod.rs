@@ -281,10 +281,7 @@ impl<S> Driver<S> {
     fn traffic(&mut self) -> Traffic {
         let total = Traffic { received: self.inbox.total, sent: self.outbox.total };
         let before = std::mem::replace(&mut self.counted, total);
-        Traffic {
-            received: total.received - before.received,
-            sent: total.sent - before.sent,
-        }
+        Traffic { received: total.received - before.received, sent: total.sent - before.sent }
     }
 
     /// Takes the buffers of the thread for as long as this poll lasts.
@@ -328,7 +325,8 @@ impl<S> Drop for Driver<S> {
     /// However the task ends, the broker hears of it.
     fn drop(&mut self) {
         self.shared.leave(&mut self.link);
-        self.shared.count(self.traffic());
+        let traffic = self.traffic();
+        self.shared.count(traffic);
         self.log_disconnected();
     }
 }
