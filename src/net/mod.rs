@@ -7,7 +7,7 @@ mod mistakes;
 mod seats;
 mod shared;
 mod tcp;
-pub mod throttle;
+mod throttle;
 mod wake;
 
 pub use clock::Clock;
@@ -17,4 +17,5 @@ pub use mistakes::Mistakes;
 pub use seats::{Seat, Seats};
 pub use shared::{Link, PULL_BYTES_MAX, PULL_MESSAGES_MAX, Setup, Shared, Traffic, Visit};
 pub use tcp::{ACCEPT_PAUSE, Keepalive, TcpOptions, accept_all, bind};
+pub use throttle::Throttle;
 pub use wake::WakeCell;

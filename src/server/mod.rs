@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod listeners;
+pub mod log;
 mod running;
 mod settings;
 mod signals;

@@ -340,11 +340,7 @@ impl AsyncRead for Reset {
 }
 
 impl AsyncWrite for Reset {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
     }
 
@@ -405,7 +401,11 @@ fn settings() -> Settings {
     Settings {
         sessions_max: 1000,
         subscriptions_max: 1000,
-        queue: QueueLimits { messages_max: 1000, bytes_max: 10_000_000, rule: QueueRule::RefuseNew },
+        queue: QueueLimits {
+            messages_max: 1000,
+            bytes_max: 10_000_000,
+            rule: QueueRule::RefuseNew,
+        },
         queue_qos0_offline: false,
         in_flight_max: 100,
         receive_maximum: 100,
