@@ -46,7 +46,7 @@ impl Connection {
             server_keep_alive_secs: decided.server_keep_alive_secs,
             response_information,
             authentication_method: link.method.as_deref(),
-            authentication_data: decided.authentication_data.as_deref(),
+            authentication_data: link.method.as_ref().and(decided.authentication_data.as_deref()),
             ..ConnAck::default()
         };
         let bare =
