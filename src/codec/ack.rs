@@ -1,5 +1,8 @@
-use super::UserProperties;
-use crate::types::{PacketId, ReasonCode};
+use super::property::{ACK, Property, put_properties, reason_properties};
+use super::reader::Reader;
+use super::writer::{put_packet_id, put_with_length};
+use super::{DecodeError, UserProperties, reason_in};
+use crate::types::{PacketId, Protocol, ReasonCode};
 
 /// PUBACK, PUBREC, PUBREL and PUBCOMP, sections 3.4 to 3.7: four packets of one form.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,4 +15,102 @@ pub struct Ack<'a> {
     pub reason_string: Option<&'a str>,
     /// For programs.
     pub user_properties: UserProperties<'a>,
+}
+
+/// Of PUBACK and PUBREC, tables 3-4 and 3-5.
+pub(super) const PUBLISH_REASONS: &[ReasonCode] = &[
+    ReasonCode::Success,
+    ReasonCode::NoMatchingSubscribers,
+    ReasonCode::UnspecifiedError,
+    ReasonCode::ImplementationSpecificError,
+    ReasonCode::NotAuthorized,
+    ReasonCode::TopicNameInvalid,
+    ReasonCode::PacketIdentifierInUse,
+    ReasonCode::QuotaExceeded,
+    ReasonCode::PayloadFormatInvalid,
+];
+
+/// Of PUBREL and PUBCOMP, tables 3-6 and 3-7.
+pub(super) const RELEASE_REASONS: &[ReasonCode] =
+    &[ReasonCode::Success, ReasonCode::PacketIdentifierNotFound];
+
+impl<'a> Ack<'a> {
+    /// Without anything for people or programs.
+    pub fn new(packet_id: PacketId, reason: ReasonCode) -> Self {
+        Self { packet_id, reason, reason_string: None, user_properties: Vec::new() }
+    }
+
+    pub(super) fn decode(
+        body: &mut Reader<'a>,
+        protocol: Protocol,
+        legal: &[ReasonCode],
+    ) -> Result<Self, DecodeError> {
+        let mut ack = Self::new(body.packet_id()?, ReasonCode::Success);
+        if protocol.is_v5() && !body.is_empty() {
+            ack.reason = reason_in(body.u8()?, legal)?;
+        }
+        if protocol.is_v5() && !body.is_empty() {
+            (ack.reason_string, ack.user_properties) = reason_properties(body, ACK, protocol)?;
+        }
+        Ok(ack)
+    }
+
+    pub(super) fn encode(&self, first: u8, protocol: Protocol, out: &mut Vec<u8>) {
+        out.push(first);
+        put_with_length(out, |out| {
+            put_packet_id(out, self.packet_id);
+            if protocol.is_v5() {
+                self.encode_reason(out);
+            }
+        });
+    }
+
+    /// Success without properties goes unsaid, and so do properties that are not there.
+    fn encode_reason(&self, out: &mut Vec<u8>) {
+        let bare = self.reason_string.is_none() && self.user_properties.is_empty();
+        if !bare || self.reason != ReasonCode::Success {
+            out.push(self.reason.byte());
+        }
+        if !bare {
+            let reason_string = self.reason_string.map(Property::ReasonString);
+            put_properties(out, [reason_string], &self.user_properties);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Packet, decode, encode, frame};
+    use super::*;
+
+    #[test]
+    fn an_ack_is_as_short_as_its_version_and_reason_allow() {
+        let id = PacketId::new(0x0102).expect("not zero");
+        let mut ack = Ack::new(id, ReasonCode::Success);
+        assert_eq!(bytes(&ack, Protocol::V311), [0x40, 2, 1, 2]);
+        assert_eq!(bytes(&ack, Protocol::V5), [0x40, 2, 1, 2]);
+
+        ack.reason = ReasonCode::NoMatchingSubscribers;
+        assert_eq!(bytes(&ack, Protocol::V5), [0x40, 3, 1, 2, 0x10]);
+
+        ack.reason_string = Some("no");
+        assert_eq!(bytes(&ack, Protocol::V5), [0x40, 9, 1, 2, 0x10, 5, 0x1f, 0, 2, b'n', b'o']);
+        assert_eq!(bytes(&ack, Protocol::V311), [0x40, 2, 1, 2]);
+    }
+
+    #[test]
+    fn every_form_of_an_ack_is_read() {
+        let id = PacketId::new(7).expect("not zero");
+        let success = Packet::PubComp(Ack::new(id, ReasonCode::Success));
+        for form in [&[0x70, 2, 0, 7][..], &[0x70, 3, 0, 7, 0], &[0x70, 4, 0, 7, 0, 0]] {
+            let frame = frame(form, 100).expect("legal").expect("whole");
+            assert_eq!(decode(frame, Protocol::V5), Ok(success.clone()));
+        }
+    }
+
+    fn bytes(ack: &Ack<'_>, protocol: Protocol) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(&Packet::PubAck(ack.clone()), protocol, &mut out);
+        out
+    }
 }

@@ -1,4 +1,6 @@
-use super::DecodeError;
+use super::reader::varint;
+use super::{DecodeError, packet_type};
+use crate::types::ReasonCode;
 
 /// One whole packet as bytes: its first byte, and all that follows the remaining length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +15,85 @@ pub struct Frame<'a> {
 
 /// The packet at the start of `bytes`.
 ///
-/// `Ok(None)` while more bytes are needed. A first byte that no packet has, a remaining length of
-/// more than four bytes and a packet of more than `limit` bytes are errors as soon as they can be
-/// seen, however few bytes have come.
+/// `Ok(None)` while more bytes are needed. A first byte that no packet has (`[MQTT-2.1.3-1]`), a
+/// remaining length in more bytes than it needs (`[MQTT-1.5.5-1]`) and a packet of more than `limit`
+/// bytes, header included, are errors as soon as they can be seen, however few bytes have come.
 pub fn frame(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
-    todo!()
+    let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
+    check_first(first)?;
+    let Some((remaining, width)) = varint(rest)? else { return Ok(None) };
+    let start = 1 + width;
+    let len = start + remaining as usize;
+    if len > limit {
+        let what = "the packet is larger than the maximum packet size";
+        return Err(DecodeError { reason: ReasonCode::PacketTooLarge, what });
+    }
+    Ok(bytes.get(start..len).map(|body| Frame { first, body, len }))
+}
+
+/// Tables 2-1 and 2-2: the packet types and the flags that each of them has.
+fn check_first(first: u8) -> Result<(), DecodeError> {
+    use packet_type::{PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE};
+    let flags = first & 0x0f;
+    match first >> 4 {
+        0 => Err(DecodeError::malformed("packet type 0 is reserved")),
+        PUBLISH => check_publish_flags(flags),
+        PUBREL | SUBSCRIBE | UNSUBSCRIBE if flags == 0b0010 => Ok(()),
+        PUBREL | SUBSCRIBE | UNSUBSCRIBE => Err(RESERVED_FLAGS),
+        _ if flags == 0 => Ok(()),
+        _ => Err(RESERVED_FLAGS),
+    }
+}
+
+const RESERVED_FLAGS: DecodeError = DecodeError::malformed(
+    "reserved flags in the fixed header are not as the packet type has them",
+);
+
+/// `[MQTT-3.3.1-2]` and `[MQTT-3.3.1-4]`.
+fn check_publish_flags(flags: u8) -> Result<(), DecodeError> {
+    match (flags & 0b1000 != 0, flags >> 1 & 0b11) {
+        (_, 3) => Err(DecodeError::malformed("PUBLISH has QoS 3")),
+        (true, 0) => Err(DecodeError::malformed("PUBLISH has DUP with QoS 0")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_whole_or_more_bytes_are_needed() {
+        let bytes = [0x30, 3, 0, 1, b'a', 0xc0, 0];
+        for len in 0..5 {
+            assert_eq!(frame(&bytes[..len], 100), Ok(None));
+        }
+        let first = frame(&bytes, 100).expect("legal").expect("whole");
+        assert_eq!(first, Frame { first: 0x30, body: &[0, 1, b'a'], len: 5 });
+        let second = frame(&bytes[first.len..], 100).expect("legal").expect("whole");
+        assert_eq!(second, Frame { first: 0xc0, body: &[], len: 2 });
+    }
+
+    #[test]
+    fn one_byte_tells_whether_any_packet_can_start_with_it() {
+        let legal: Vec<u8> = (0..=255).filter(|&first| frame(&[first], 100).is_ok()).collect();
+        assert_eq!(
+            legal,
+            [
+                0x10, 0x20, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3a, 0x3b, 0x3c, 0x3d, 0x40, 0x50,
+                0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0
+            ]
+        );
+    }
+
+    #[test]
+    fn the_limit_counts_the_whole_packet_and_needs_only_its_length() {
+        assert_eq!(frame(&[0x30, 8], 10), Ok(None));
+        let error = frame(&[0x30, 9], 10).expect_err("11 bytes");
+        assert_eq!(error.reason, ReasonCode::PacketTooLarge);
+        assert_eq!(frame(&[0x30, 0xff, 0xff, 0xff], 10), Ok(None));
+        let error = frame(&[0x30, 0xff, 0xff, 0xff, 0x7f], 268_435_459).expect_err("one too many");
+        assert_eq!(error.reason, ReasonCode::PacketTooLarge);
+        assert_eq!(frame(&[0x30, 0xff, 0xff, 0xff, 0x7f], 268_435_460), Ok(None));
+    }
 }
