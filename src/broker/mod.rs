@@ -1,1 +1,278 @@
-//! Not built yet.
+//! The broker: sessions, subscriptions, retained messages, wills and timers, and the rules that tie
+//! them together. One state machine without IO, clock or randomness: what happens is an argument,
+//! what follows is a value.
+
+mod acknowledge;
+mod connect;
+mod conns;
+mod deliver;
+mod detach;
+mod outgoing;
+mod publish;
+mod replay;
+mod sessions;
+mod settings;
+mod share;
+mod stats;
+mod subscribe;
+mod sys;
+mod timers;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ahash::RandomState;
+
+pub use outgoing::Budget;
+pub use settings::Settings;
+pub use stats::{Drops, Stats};
+
+use crate::journal::{Batch, Journal};
+use crate::request::{Outgoing, Request};
+use crate::retained::Retained;
+use crate::session::Session;
+use crate::subscriptions::Subscriptions;
+use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
+use conns::Conns;
+use replay::Replay;
+use sessions::Sessions;
+use sys::Sys;
+use timers::{Timer, Timers};
+
+/// All state that clients share.
+///
+/// Callers keep an order: each `handle_…` may record durable changes, so [`Self::take_batch`] comes
+/// after it, and what [`Self::poll_outgoing`] gives out never runs ahead of what
+/// [`Self::handle_committed`] has reported.
+pub struct Broker {
+    settings: Settings,
+    sessions: Sessions,
+    conns: Conns,
+    subscriptions: Subscriptions,
+    retained: Retained,
+    /// What new subscriptions are still owed of the retained messages; sparse.
+    replays: BTreeMap<SessionKey, VecDeque<Replay>>,
+    timers: Timers,
+    journal: Journal,
+    /// Everything up to here is on disk.
+    durable: Lsn,
+    /// Connections to wake when the store has come so far, in its order.
+    waiting: VecDeque<(Lsn, ConnId)>,
+    next_session_number: u64,
+    sys: Sys,
+    stats: Stats,
+}
+
+/// What the caller has to do next.
+#[derive(Debug, Default)]
+pub struct Actions {
+    /// Connections that have something to send: each pulls when its socket can take it.
+    pub wake: Vec<ConnId>,
+}
+
+impl Broker {
+    /// A broker without sessions. `entropy` seeds the hash tables, so that clients cannot choose
+    /// names that collide.
+    pub fn new(settings: Settings, entropy: u64, now: Timestamp) -> Self {
+        let hasher = RandomState::with_seeds(entropy, !entropy, entropy.rotate_left(32), 0);
+        Self {
+            sessions: Sessions::new(hasher.clone()),
+            conns: Conns::default(),
+            subscriptions: Subscriptions::new(hasher, settings.cached_topics_max),
+            retained: Retained::new(settings.retained),
+            replays: BTreeMap::new(),
+            timers: Timers::default(),
+            journal: Journal::new(settings.journal, Lsn::NONE),
+            durable: Lsn::NONE,
+            waiting: VecDeque::new(),
+            next_session_number: 1,
+            sys: Sys::new(now, settings.sys_interval_secs),
+            stats: Stats::default(),
+            settings,
+        }
+    }
+
+    /// Handles requests from the front until none is left, the work of one call is done, or the
+    /// client has so many answers waiting that it must read before it is read from.
+    ///
+    /// The caller polls the connection afterwards: it is not woken for what its own requests cause.
+    pub fn handle_requests(
+        &mut self,
+        id: ConnId,
+        requests: &mut VecDeque<Request>,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
+        let Some(conn) = self.conns.get_mut(id) else { return requests.clear() };
+        conn.last_received = now;
+        if let Some(key) = conn.session {
+            self.sessions[key].scheduled = true;
+        }
+        let mut work = 0;
+        while work < self.settings.work_max {
+            let Some(conn) = self.conns.get(id) else { return };
+            let Some(key) = conn.session else { return requests.clear() };
+            if conn.replies.len() >= self.settings.replies_max {
+                return;
+            }
+            let Some(request) = requests.pop_front() else { return };
+            work += 1 + self.handle_request(id, key, request, now, actions);
+        }
+    }
+
+    /// One request; returns how many deliveries it made.
+    fn handle_request(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        request: Request,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> usize {
+        self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
+        match request {
+            Request::Publish { id: packet, message, .. } => {
+                return self.handle_publish(id, key, packet, &message, now, actions);
+            }
+            Request::RefusePublish { id: packet, qos, reason } => {
+                self.stats.publishes_received += 1;
+                if packet.is_none() || self.admit(id, now, actions) {
+                    self.refuse_publish(id, key, packet, qos, reason);
+                }
+            }
+            Request::PubAck { id: packet, .. } => self.handle_puback(id, key, packet, now, actions),
+            Request::PubRec { id: packet, reason } => {
+                self.handle_pubrec(id, key, packet, reason, now, actions);
+            }
+            Request::PubRel { id: packet } => self.handle_pubrel(id, key, packet),
+            Request::PubComp { id: packet } => {
+                self.handle_pubcomp(id, key, packet, now, actions);
+            }
+            Request::Subscribe { id: packet, filters } => {
+                self.handle_subscribe(id, key, packet, filters);
+            }
+            Request::Unsubscribe { id: packet, filters } => {
+                self.handle_unsubscribe(id, key, packet, filters);
+            }
+            Request::Ping => self.conns.get_mut(id).expect("just seen").pings += 1,
+            Request::Progress => {}
+            Request::Disconnect { reason, session_expiry_secs } => {
+                self.handle_disconnect(key, reason, session_expiry_secs, now, actions);
+            }
+        }
+        0
+    }
+
+    /// The store has everything up to `lsn` on disk.
+    pub fn handle_committed(&mut self, lsn: Lsn, actions: &mut Actions) {
+        self.durable = self.durable.max(lsn);
+        while self.waiting.front().is_some_and(|(waits_for, _)| *waits_for <= self.durable) {
+            let (_, id) = self.waiting.pop_front().expect("just seen");
+            self.wake(id, actions);
+        }
+    }
+
+    /// Handles what is due. When [`Self::next_deadline`] still lies in the past afterwards, the work
+    /// of one call was done: call again.
+    pub fn handle_deadline(&mut self, now: Timestamp, actions: &mut Actions) {
+        for _ in 0..self.settings.work_max {
+            let Some(timer) = self.timers.pop_due(now) else { break };
+            match timer {
+                Timer::KeepAlive(id) => self.check_keep_alive(id, now, actions),
+                Timer::Will(key) => self.publish_will(key, now, actions),
+                Timer::SessionEnd(key) => {
+                    self.stats.sessions_expired += 1;
+                    self.end_session(key, now, actions);
+                }
+            }
+        }
+        self.expire_retained(now);
+        self.publish_sys(now, actions);
+    }
+
+    /// When [`Self::handle_deadline`] has something to do next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        [self.timers.next(), self.retained.next_expiry(), self.sys.next()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Ends every connection: MQTT 5 clients learn that the server is shutting down.
+    pub fn handle_shutdown(&mut self, now: Timestamp, actions: &mut Actions) {
+        for id in self.conns.ids() {
+            self.close(id, ReasonCode::ServerShuttingDown, "server is shutting down", now, actions);
+        }
+    }
+
+    /// The durable changes since the last call, in one batch.
+    pub fn take_batch(&mut self) -> Option<Batch> {
+        self.journal.take_batch()
+    }
+
+    /// Adds what a connection has read and written.
+    pub fn count_traffic(&mut self, received_bytes: u64, sent_bytes: u64) {
+        self.stats.bytes_received += received_bytes;
+        self.stats.bytes_sent += sent_bytes;
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The session of `client_id`, connected or not.
+    pub fn session(&self, client_id: &ClientId) -> Option<&Session> {
+        Some(&self.sessions[self.sessions.find(client_id)?])
+    }
+
+    /// How many sessions there are, connected or not.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many connections have not been reported as gone.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// The retained messages.
+    pub fn retained(&self) -> &Retained {
+        &self.retained
+    }
+
+    /// Puts an answer where its connection finds it, behind those before it.
+    fn reply(&mut self, id: ConnId, gate: Lsn, outgoing: Outgoing) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.replies.push_back((gate, outgoing));
+        self.wait_for(id, gate);
+    }
+
+    /// Has the connection woken when the store has come as far as `gate`.
+    fn wait_for(&mut self, id: ConnId, gate: Lsn) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if gate > self.durable && conn.waits_for != gate {
+            conn.waits_for = gate;
+            self.waiting.push_back((gate, id));
+        }
+    }
+
+    /// Wakes the connection unless it is awake already.
+    fn wake(&mut self, id: ConnId, actions: &mut Actions) {
+        let Some(conn) = self.conns.get(id) else { return };
+        let Some(key) = conn.session else { return actions.wake.push(id) };
+        wake_session(&mut self.sessions[key], actions);
+    }
+
+    fn expire_retained(&mut self, now: Timestamp) {
+        for topic in self.retained.expire(now, self.settings.work_max) {
+            self.journal.record(|| crate::journal::Change::RetainedCleared { topic });
+        }
+    }
+}
+
+fn wake_session(session: &mut Session, actions: &mut Actions) {
+    if let (Some(id), false) = (session.conn, session.scheduled) {
+        session.scheduled = true;
+        actions.wake.push(id);
+    }
+}

@@ -4,6 +4,8 @@
 //! under one log sequence number. What waits for a change carries that number (see
 //! [`crate::types::Lsn`]) and is not sent before the store has reported it durable.
 
+pub mod record;
+
 use crate::request::{EXPIRY_NEVER, Will};
 use crate::types::{
     ClientId, Filter, InboundId, Lsn, Message, QoS, SubscriptionIds, SubscriptionOptions, Timestamp,
@@ -24,6 +26,7 @@ pub struct Batch {
 
 /// One change to state that outlives the process.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum Change {
     /// A session that outlives its connection came into being.
     SessionOpened { session: SessionNumber, client_id: ClientId, expiry_secs: u32 },
@@ -86,6 +89,11 @@ impl Journal {
         }
         self.changes.push(change());
         self.next
+    }
+
+    /// The number that a change recorded now gets.
+    pub fn current(&self) -> Lsn {
+        if self.recording { self.next } else { Lsn::NONE }
     }
 
     /// The batch of this burst, if it changed anything durable.

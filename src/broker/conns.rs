@@ -1,0 +1,98 @@
+use std::collections::VecDeque;
+
+use slab::Slab;
+
+use crate::request::Outgoing;
+use crate::types::{ConnId, Lsn, Protocol, ReasonCode, SessionKey, Timestamp};
+
+/// The connections that got past CONNECT.
+#[derive(Debug, Default)]
+pub struct Conns {
+    slots: Slab<Conn>,
+    generation: u32,
+}
+
+/// One of them, as far as the broker has to do with it.
+#[derive(Debug)]
+pub struct Conn {
+    generation: u32,
+    /// `None` once the session has gone on without this connection.
+    pub session: Option<SessionKey>,
+    pub protocol: Protocol,
+    /// Silence after which it is closed; `None` for any.
+    pub keep_alive_secs: Option<u16>,
+    pub last_received: Timestamp,
+    /// Deliveries of QoS 1 and 2 it takes at a time.
+    pub receive_maximum: u16,
+    /// Bytes of the largest packet it takes.
+    pub maximum_packet_size: u32,
+    /// Answers in the order of the requests, each with what must be durable before it is sent.
+    pub replies: VecDeque<(Lsn, Outgoing)>,
+    /// PINGREQ that have not been answered.
+    pub pings: u32,
+    /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
+    pub unfinished: u32,
+    /// The last number it was put on the list of those waiting for the store with.
+    pub waits_for: Lsn,
+    /// Decided to end it; taken when it is told.
+    pub close: Option<(ReasonCode, &'static str)>,
+}
+
+impl Conn {
+    pub fn new(session: SessionKey, protocol: Protocol, now: Timestamp) -> Self {
+        Self {
+            generation: 0,
+            session: Some(session),
+            protocol,
+            keep_alive_secs: None,
+            last_received: now,
+            receive_maximum: u16::MAX,
+            maximum_packet_size: u32::MAX,
+            replies: VecDeque::new(),
+            pings: 0,
+            unfinished: 0,
+            waits_for: Lsn::NONE,
+            close: None,
+        }
+    }
+
+    /// When it has been silent for one and a half times its keep alive (`[MQTT-3.1.2-22]`).
+    pub fn silent_at(&self) -> Option<Timestamp> {
+        let secs = self.keep_alive_secs?;
+        Some(Timestamp(self.last_received.0 + u64::from(secs) * 1500))
+    }
+}
+
+impl Conns {
+    pub fn insert(&mut self, mut conn: Conn) -> ConnId {
+        self.generation = self.generation.wrapping_add(1);
+        conn.generation = self.generation;
+        let slot = self.slots.insert(conn) as u32;
+        ConnId { slot, generation: self.generation }
+    }
+
+    pub fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.slots.get(id.slot as usize).filter(|conn| conn.generation == id.generation)
+    }
+
+    pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.slots.get_mut(id.slot as usize).filter(|conn| conn.generation == id.generation)
+    }
+
+    pub fn remove(&mut self, id: ConnId) -> Option<Conn> {
+        self.get(id)?;
+        Some(self.slots.remove(id.slot as usize))
+    }
+
+    pub fn ids(&self) -> Vec<ConnId> {
+        let id = |(slot, conn): (usize, &Conn)| ConnId {
+            slot: slot as u32,
+            generation: conn.generation,
+        };
+        self.slots.iter().map(id).collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+}

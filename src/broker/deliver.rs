@@ -1,0 +1,64 @@
+use super::{Actions, Broker, wake_session};
+use crate::journal::Change;
+use crate::session::{NewDelivery, QueueLimits};
+use crate::types::{Lsn, QoS, SessionKey};
+
+impl Broker {
+    /// Queues a message for one session; returns what must be durable before it is acknowledged.
+    pub(super) fn deliver(
+        &mut self,
+        key: SessionKey,
+        new: NewDelivery,
+        actions: &mut Actions,
+    ) -> Lsn {
+        let session = &self.sessions[key];
+        let offline = session.conn.is_none();
+        if offline && new.qos == QoS::AtMostOnce && !self.settings.queue_qos0_offline {
+            self.stats.dropped.offline += 1;
+            return Lsn::NONE;
+        }
+        self.queue(key, new, self.settings.queue, actions)
+    }
+
+    /// Queues a message within `limits`, records it if the session is durable, and wakes its
+    /// connection.
+    pub(super) fn queue(
+        &mut self,
+        key: SessionKey,
+        mut new: NewDelivery,
+        limits: QueueLimits,
+        actions: &mut Actions,
+    ) -> Lsn {
+        let session = &mut self.sessions[key];
+        let durable = session.is_durable() && new.qos > QoS::AtMostOnce;
+        let current = self.journal.current();
+        if durable && new.qos == QoS::ExactlyOnce {
+            // It must not be seen under a packet id that a crash could take back.
+            new.gate = new.gate.max(current);
+        }
+        let gate = new.gate;
+        let copy = (durable && current > Lsn::NONE).then(|| new.clone());
+        let Ok(offered) = session.outbound.offer(new, limits) else {
+            self.stats.dropped.queue_full += 1;
+            return Lsn::NONE;
+        };
+        let session_number = session.number;
+        self.stats.dropped.queue_full += offered.dropped.len() as u64;
+        for number in offered.dropped.into_iter().flatten().filter(|_| durable) {
+            self.journal.record(|| Change::Settled { session: session_number, number });
+        }
+        wake_session(session, actions);
+        if let (Some(id), true) = (session.conn, gate > self.durable) {
+            self.wait_for(id, gate);
+        }
+        let (Some(copy), Some(number)) = (copy, offered.number) else { return Lsn::NONE };
+        self.journal.record(|| Change::Queued {
+            session: session_number,
+            number,
+            message: copy.message,
+            qos: copy.qos,
+            retain: copy.retain,
+            subscription_ids: copy.subscription_ids,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+use super::Broker;
+use super::conns::Conn;
+use crate::journal::Change;
+use crate::request::Outgoing;
+use crate::session::{Context, Dropped};
+use crate::types::{ConnId, SessionKey, Timestamp};
+
+/// How much one pull may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Packets.
+    pub messages: usize,
+    /// Bytes of messages; the packet that passes the limit is the last one.
+    pub bytes: usize,
+}
+
+impl Broker {
+    /// What this connection may send now, in order: answers first, then deliveries. Returns whether
+    /// more is ready; the connection is not woken for that, and is for all that comes later.
+    pub fn poll_outgoing(
+        &mut self,
+        id: ConnId,
+        budget: Budget,
+        now: Timestamp,
+        out: &mut Vec<Outgoing>,
+    ) -> bool {
+        let before = out.len();
+        let Some(conn) = self.conns.get_mut(id) else { return false };
+        let end = before + budget.messages;
+        while conn.pings > 0 && out.len() < end {
+            conn.pings -= 1;
+            out.push(Outgoing::PingResp);
+        }
+        while out.len() < end && conn.replies.front().is_some_and(|(gate, _)| *gate <= self.durable)
+        {
+            let (_, reply) = conn.replies.pop_front().expect("just seen");
+            conn.finish_exchange(&reply);
+            out.push(reply);
+        }
+        if conn.replies.is_empty() {
+            conn.replies = Default::default();
+        }
+        let more = match conn.session {
+            None => {
+                let close = conn.close.take();
+                out.extend(close.map(|(reason, why)| Outgoing::Close { reason, why }));
+                false
+            }
+            Some(key) => self.poll_deliveries(id, key, budget.bytes, end, now, out),
+        };
+        self.stats.packets_sent += (out.len() - before) as u64;
+        more
+    }
+
+    fn poll_deliveries(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        bytes_max: usize,
+        end: usize,
+        now: Timestamp,
+        out: &mut Vec<Outgoing>,
+    ) -> bool {
+        let conn = self.conns.get(id).expect("just seen");
+        let context = self.context(conn, now);
+        self.continue_replay(key, now);
+        let session = &mut self.sessions[key];
+        session.scheduled = false;
+        let mut dropped = Vec::new();
+        let mut bytes = 0;
+        let mut drained = false;
+        while out.len() < end && bytes < bytes_max && !drained {
+            match session.outbound.poll(&context, &mut dropped) {
+                Some(outgoing) => {
+                    if let Outgoing::Publish(delivery) = &outgoing {
+                        bytes += delivery.message.len();
+                        self.stats.publishes_sent += 1;
+                        self.stats.publish_bytes_sent += delivery.message.payload().len() as u64;
+                    }
+                    out.push(outgoing);
+                }
+                None => drained = true,
+            }
+        }
+        self.settle_dropped(key, &dropped);
+        !drained || self.can_replay(key)
+    }
+
+    fn context(&self, conn: &Conn, now: Timestamp) -> Context {
+        Context {
+            now,
+            durable: self.durable,
+            protocol: conn.protocol,
+            receive_maximum: conn.receive_maximum,
+            maximum_packet_size: conn.maximum_packet_size,
+        }
+    }
+
+    fn settle_dropped(&mut self, key: SessionKey, dropped: &[Dropped]) {
+        let session = &self.sessions[key];
+        for Dropped { number, cause } in dropped {
+            self.stats.dropped.count(*cause);
+            if let (Some(number), true) = (*number, session.is_durable()) {
+                let session = session.number;
+                self.journal.record(|| Change::Settled { session, number });
+            }
+        }
+    }
+}
+
+impl Conn {
+    /// An answer that ends an exchange makes room within our receive maximum.
+    fn finish_exchange(&mut self, reply: &Outgoing) {
+        let ends = match reply {
+            Outgoing::PubAck { .. } | Outgoing::PubComp { .. } => true,
+            Outgoing::PubRec { reason, .. } => self.protocol.is_v5() && reason.is_error(),
+            _ => false,
+        };
+        self.unfinished = self.unfinished.saturating_sub(u32::from(ends));
+    }
+}

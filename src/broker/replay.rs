@@ -1,0 +1,94 @@
+use super::{Actions, Broker};
+use crate::retained::{Cursor, Walk};
+use crate::session::{NewDelivery, QueueLimits, QueueRule};
+use crate::types::{
+    Filter, Lsn, Message, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp,
+};
+
+/// Messages that a replay keeps queued at a time: the rest stays where it is retained, however slow
+/// the client reads. Also how many topics one step looks at.
+const WINDOW: usize = 256;
+
+/// A replay's messages are held by the retained store anyway: only their number is bounded here.
+const LIMITS: QueueLimits =
+    QueueLimits { messages_max: usize::MAX, bytes_max: usize::MAX, rule: QueueRule::RefuseNew };
+
+/// The retained messages that a new subscription is still owed.
+#[derive(Debug)]
+pub struct Replay {
+    filter: Filter,
+    /// Only what was retained before the subscription was made: the rest was delivered live.
+    up_to: u64,
+    cursor: Cursor,
+}
+
+impl Replay {
+    /// A replay from the first topic on.
+    pub fn new(filter: Filter, up_to: u64) -> Self {
+        Self { filter, up_to, cursor: Cursor::default() }
+    }
+}
+
+impl Broker {
+    /// Owes the session a replay; one under way for the same filter starts over. Bounded by the
+    /// session's number of subscriptions.
+    pub(super) fn start_replay(&mut self, key: SessionKey, replay: Replay) {
+        self.stop_replay(key, &replay.filter);
+        self.replays.entry(key).or_default().push_back(replay);
+    }
+
+    pub(super) fn stop_replay(&mut self, key: SessionKey, filter: &Filter) {
+        let Some(replays) = self.replays.get_mut(&key) else { return };
+        replays.retain(|replay| replay.filter != *filter);
+        if replays.is_empty() {
+            self.replays.remove(&key);
+        }
+    }
+
+    /// Whether the session is owed retained messages and its queue has room for some.
+    pub(super) fn can_replay(&self, key: SessionKey) -> bool {
+        self.replays.contains_key(&key) && self.room_for_replay(key) > 0
+    }
+
+    fn room_for_replay(&self, key: SessionKey) -> usize {
+        WINDOW.saturating_sub(self.sessions[key].outbound.queued())
+    }
+
+    /// Queues the next retained messages that the session is owed, as far as its queue has room.
+    pub(super) fn continue_replay(&mut self, key: SessionKey, now: Timestamp) {
+        let room = self.room_for_replay(key);
+        let Some(replays) = self.replays.get_mut(&key).filter(|_| room > 0) else { return };
+        let session = &self.sessions[key];
+        let replay = replays.front_mut().expect("a session without replays has no entry");
+        let options = session.subscriptions[&replay.filter];
+        let filter = replay.filter.topic_filter();
+        let mut messages = Vec::new();
+        let walk =
+            self.retained.walk(filter, replay.up_to, &mut replay.cursor, room, now, &mut messages);
+        if walk == Walk::Done {
+            replays.pop_front();
+        }
+        if replays.is_empty() {
+            self.replays.remove(&key);
+        }
+        for message in messages {
+            // The session is being polled: it needs no waking.
+            let new = retained_delivery(message, options);
+            self.queue(key, new, LIMITS, &mut Actions::default());
+        }
+    }
+}
+
+fn retained_delivery(message: Message, options: SubscriptionOptions) -> NewDelivery {
+    let mut subscription_ids = SubscriptionIds::None;
+    subscription_ids.insert(options.id);
+    NewDelivery {
+        qos: message.qos().min(options.qos),
+        message,
+        // `[MQTT-3.3.1-8]`
+        retain: true,
+        subscription_ids,
+        gate: Lsn::NONE,
+        group: None,
+    }
+}

@@ -1,0 +1,59 @@
+use std::collections::HashMap;
+use std::ops::{Index, IndexMut};
+
+use ahash::RandomState;
+use slab::Slab;
+
+use crate::session::Session;
+use crate::types::{ClientId, SessionKey};
+
+/// All sessions, connected or not, by key and by client id.
+///
+/// Indexing by a key holds the promise that a key is only kept as long as its session lives.
+#[derive(Debug)]
+pub struct Sessions {
+    slots: Slab<Session>,
+    /// Looked up, never iterated: its order is random.
+    by_client: HashMap<ClientId, SessionKey, RandomState>,
+}
+
+impl Sessions {
+    pub fn new(hasher: RandomState) -> Self {
+        Self { slots: Slab::new(), by_client: HashMap::with_hasher(hasher) }
+    }
+
+    pub fn insert(&mut self, session: Session) -> SessionKey {
+        let client_id = session.client_id.clone();
+        let key = SessionKey(self.slots.insert(session) as u32);
+        self.by_client.insert(client_id, key);
+        key
+    }
+
+    pub fn remove(&mut self, key: SessionKey) -> Session {
+        let session = self.slots.remove(key.0 as usize);
+        self.by_client.remove(&session.client_id);
+        session
+    }
+
+    pub fn find(&self, client_id: &ClientId) -> Option<SessionKey> {
+        self.by_client.get(client_id).copied()
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+impl Index<SessionKey> for Sessions {
+    type Output = Session;
+
+    fn index(&self, key: SessionKey) -> &Session {
+        &self.slots[key.0 as usize]
+    }
+}
+
+impl IndexMut<SessionKey> for Sessions {
+    fn index_mut(&mut self, key: SessionKey) -> &mut Session {
+        &mut self.slots[key.0 as usize]
+    }
+}

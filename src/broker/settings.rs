@@ -1,0 +1,41 @@
+use crate::retained::RetainedLimits;
+use crate::session::QueueLimits;
+use crate::subscriptions::ShareStrategy;
+use crate::types::QoS;
+
+/// The numbers that the broker decides by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Sessions, connected or not. One more is refused.
+    pub sessions_max: usize,
+    /// Subscriptions of one session. One more gets 0x97 in its SUBACK.
+    pub subscriptions_max: usize,
+    /// What may wait for one client.
+    pub queue: QueueLimits,
+    /// Whether messages of QoS 0 wait for a client that is not connected.
+    pub queue_qos0_offline: bool,
+    /// Unfinished deliveries of QoS 1 and 2 to one client, however many more it would take.
+    pub in_flight_max: u16,
+    /// Unfinished QoS 1 and 2 messages from one client; MQTT 5 clients are told.
+    pub receive_maximum: u16,
+    /// The most that a subscription is granted.
+    pub maximum_qos: QoS,
+    /// Seconds. An MQTT 5 client that asks for more is told to keep to it; 65,535 for no limit.
+    pub keep_alive_max_secs: u16,
+    /// Seconds a session may outlive its connection; `u32::MAX` for ever.
+    pub session_expiry_max_secs: u32,
+    /// Who of a shared subscription gets the next message.
+    pub share_strategy: ShareStrategy,
+    /// Retained messages, all topics together.
+    pub retained: RetainedLimits,
+    /// Topics whose receivers are remembered.
+    pub cached_topics_max: usize,
+    /// Answers that wait for one client before its requests are left unread.
+    pub replies_max: usize,
+    /// Deliveries and timers that one call handles before it returns, requests left or not.
+    pub work_max: usize,
+    /// Seconds between two publications of `$SYS`; 0 for none.
+    pub sys_interval_secs: u32,
+    /// Whether a store waits for the journal's batches.
+    pub journal: bool,
+}

@@ -1,0 +1,103 @@
+use super::{Actions, Broker};
+use crate::journal::Change;
+use crate::session::NewDelivery;
+use crate::subscriptions::{Delivered, MemberState};
+use crate::types::{GroupKey, Lsn, Message, SessionKey, SubscriptionIds};
+
+impl Broker {
+    /// Queues a message for the member of a shared subscription whose turn it is (section 4.8.2).
+    pub(super) fn deliver_to_group(
+        &mut self,
+        group: GroupKey,
+        message: &Message,
+        gate: Lsn,
+        actions: &mut Actions,
+    ) -> Lsn {
+        let Some((member, options)) = self.choose_member(group, None) else { return Lsn::NONE };
+        let new = NewDelivery {
+            message: message.clone(),
+            qos: message.qos().min(options.qos),
+            retain: options.retain_as_published && message.retain(),
+            subscription_ids: options.ids,
+            gate,
+            group: Some(group),
+        };
+        self.deliver(member, new, actions)
+    }
+
+    /// The client is gone for now: what came to it through shared subscriptions goes to members
+    /// that are connected, as far as it may. Without such a member it waits here.
+    pub(super) fn hand_on_to_others(&mut self, key: SessionKey, actions: &mut Actions) {
+        let mut outbound = std::mem::take(&mut self.sessions[key].outbound);
+        let may_go = |group| self.has_online_member(group, key);
+        let numbered = outbound.take_shared(may_go);
+        let direct = match self.settings.queue_qos0_offline {
+            true => Vec::new(),
+            false => outbound.take_shared_direct(),
+        };
+        let session = &mut self.sessions[key];
+        session.outbound = outbound;
+        let session_number = session.number;
+        for (number, _) in &numbered {
+            let number = *number;
+            self.journal.record(|| Change::Settled { session: session_number, number });
+        }
+        self.hand_on(key, numbered.into_iter().map(|(_, new)| new).chain(direct), actions);
+    }
+
+    /// The session is over: other members get what came to it through shared subscriptions, but
+    /// not a message of QoS 2 that it may have (`[MQTT-4.8.2-5]`).
+    pub(super) fn hand_on_all(&mut self, key: SessionKey, actions: &mut Actions) {
+        let outbound = &mut self.sessions[key].outbound;
+        let numbered = outbound.take_shared(|_| true);
+        let direct = outbound.take_shared_direct();
+        self.hand_on(key, numbered.into_iter().map(|(_, new)| new).chain(direct), actions);
+    }
+
+    fn hand_on(
+        &mut self,
+        from: SessionKey,
+        deliveries: impl Iterator<Item = NewDelivery>,
+        actions: &mut Actions,
+    ) {
+        for delivery in deliveries {
+            let group = delivery.group.expect("it came through a shared subscription");
+            let Some((member, options)) = self.choose_member(group, Some(from)) else {
+                self.stats.dropped.session_ended += 1;
+                continue;
+            };
+            let qos = delivery.message.qos().min(options.qos);
+            let new = NewDelivery { qos, subscription_ids: options.ids, ..delivery };
+            self.deliver(member, new, actions);
+        }
+    }
+
+    fn choose_member(
+        &mut self,
+        group: GroupKey,
+        except: Option<SessionKey>,
+    ) -> Option<(SessionKey, Delivered)> {
+        let sessions = &self.sessions;
+        let mut state = |key: SessionKey| {
+            let session = &sessions[key];
+            let backlog = session.outbound.queued() + session.outbound.in_flight();
+            match session.conn {
+                _ if Some(key) == except => MemberState::Unavailable,
+                Some(_) => MemberState::Online { backlog },
+                None => MemberState::Offline { backlog },
+            }
+        };
+        let strategy = self.settings.share_strategy;
+        let (member, options) = self.subscriptions.choose(group, strategy, &mut state)?;
+        let mut ids = SubscriptionIds::None;
+        ids.insert(options.id);
+        let retain_as_published = options.retain_as_published;
+        Some((member, Delivered { qos: options.qos, retain_as_published, ids }))
+    }
+
+    fn has_online_member(&self, group: GroupKey, except: SessionKey) -> bool {
+        self.subscriptions
+            .members(group)
+            .any(|(key, _)| key != except && self.sessions[key].conn.is_some())
+    }
+}

@@ -1,0 +1,168 @@
+//! Enhanced authentication, section 4.12: AUTH packets before CONNACK and during a connection.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Connection, Ended, Fault, Input, Link, Output, State};
+use crate::codec::{Auth, Packet};
+use crate::request::{AuthAnswer, AuthRequest, Identity};
+use crate::types::{Protocol, ReasonCode};
+
+/// The longest authentication data, in bytes: what a two-byte length can tell (section 1.5.6).
+const AUTHENTICATION_DATA_MAX: usize = u16::MAX as usize;
+
+/// Who is to speak next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The answer to an [`AuthRequest`] is due.
+    Server,
+    /// An AUTH packet is.
+    Client,
+}
+
+impl Connection {
+    /// Goes on with the answer to an [`Input::Auth`]; passed over where none is due.
+    pub fn handle_auth(
+        &mut self,
+        answer: AuthAnswer,
+        out: &mut VecDeque<Input>,
+        output: &mut Output,
+    ) {
+        if self.is_reading() || self.is_closing() {
+            return;
+        }
+        match bounded(answer) {
+            AuthAnswer::Continue { data } => self.continue_exchange(&data, output),
+            AuthAnswer::Refuse { reason } => self.refuse(reason, output),
+            AuthAnswer::Accept { identity, data } => self.accept(identity, data, out, output),
+        }
+    }
+
+    fn continue_exchange(&mut self, data: &[u8], output: &mut Output) {
+        let link = match &mut self.state {
+            State::Authenticating(handshake) => {
+                handshake.turn = Turn::Client;
+                &handshake.link
+            }
+            State::Connected(link) => {
+                link.exchange = Some(Turn::Client);
+                &*link
+            }
+            _ => return,
+        };
+        if !link.write_auth(ReasonCode::ContinueAuthentication, Some(data), output) {
+            self.refuse(ReasonCode::NotAuthorized, output);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        identity: Identity,
+        data: Option<Vec<u8>>,
+        out: &mut VecDeque<Input>,
+        output: &mut Output,
+    ) {
+        self.username = identity.username.as_deref().map(Box::from);
+        match std::mem::replace(&mut self.state, State::Closing) {
+            State::Authenticating(handshake) => {
+                let (mut connect, link) = handshake.into_parts();
+                connect.identity = identity;
+                connect.authentication_data = data;
+                self.state = State::Connected(link);
+                out.push_back(Input::Connect(connect));
+            }
+            State::Connected(mut link) => {
+                link.exchange = None;
+                let sent = link.write_auth(ReasonCode::Success, data.as_deref(), output);
+                self.state = State::Connected(link);
+                if !sent {
+                    self.refuse(ReasonCode::NotAuthorized, output);
+                }
+            }
+            other => self.state = other,
+        }
+    }
+}
+
+/// The answer, if the data in it can be sent.
+fn bounded(answer: AuthAnswer) -> AuthAnswer {
+    let len = match &answer {
+        AuthAnswer::Continue { data } | AuthAnswer::Accept { data: Some(data), .. } => data.len(),
+        AuthAnswer::Accept { data: None, .. } | AuthAnswer::Refuse { .. } => 0,
+    };
+    if len > AUTHENTICATION_DATA_MAX {
+        return AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized };
+    }
+    answer
+}
+
+impl Link {
+    /// AUTH from a connected client: it starts over, or goes on with what it started.
+    pub fn handle_auth_packet(
+        &mut self,
+        auth: &Auth<'_>,
+        begin: impl FnOnce(String, Vec<u8>) -> AuthRequest,
+    ) -> Result<AuthRequest, Fault> {
+        let (method, data) = check_method(auth, self.method.as_ref())?;
+        let request = match (auth.reason, self.exchange) {
+            (ReasonCode::ReAuthenticate, None) => begin(method, data),
+            (ReasonCode::ContinueAuthentication, Some(Turn::Client)) => {
+                AuthRequest::Continue { method, data }
+            }
+            _ => return Err(Fault::protocol("AUTH out of turn")),
+        };
+        self.exchange = Some(Turn::Server);
+        Ok(request)
+    }
+
+    /// False where it cannot be sent: without a method there is no AUTH.
+    #[must_use]
+    fn write_auth(&self, reason: ReasonCode, data: Option<&[u8]>, output: &mut Output) -> bool {
+        if self.method.is_none() {
+            return false;
+        }
+        let auth = Auth {
+            reason,
+            authentication_method: self.method.as_deref(),
+            authentication_data: data,
+            ..Auth::default()
+        };
+        self.write(&Packet::Auth(auth), Protocol::V5, output)
+    }
+}
+
+/// The data of an AUTH packet that has the method of the CONNECT
+/// (`[MQTT-4.12.0-5]`, `[MQTT-4.12.1-1]`).
+pub(super) fn check_method(
+    auth: &Auth<'_>,
+    method: Option<&Arc<str>>,
+) -> Result<(String, Vec<u8>), Fault> {
+    let Some(method) = method else {
+        return Err(Fault::protocol("AUTH from a client that connected without a method"));
+    };
+    if auth.authentication_method != Some(method) {
+        return Err(Fault::protocol("AUTH with another method than CONNECT"));
+    }
+    Ok((method.to_string(), auth.authentication_data.unwrap_or_default().to_vec()))
+}
+
+impl super::Handshake {
+    /// A packet between CONNECT and CONNACK: AUTH, or DISCONNECT to give up
+    /// (`[MQTT-3.1.2-30]`).
+    pub fn handle_packet(
+        &mut self,
+        packet: &Packet<'_>,
+        out: &mut VecDeque<Input>,
+    ) -> Result<Option<Ended>, Fault> {
+        match packet {
+            Packet::Auth(auth) if auth.reason == ReasonCode::ContinueAuthentication => {
+                let (method, data) = check_method(auth, self.link.method.as_ref())?;
+                self.turn = Turn::Server;
+                out.push_back(Input::Auth(AuthRequest::Continue { method, data }));
+                Ok(None)
+            }
+            Packet::Disconnect(packet) => Ok(Some(Ended::ByClient { reason: packet.reason })),
+            _ => Err(Fault::protocol("neither AUTH nor DISCONNECT during authentication")),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The packets of a connected client: what is legal becomes a [`Request`].
+
+use std::collections::VecDeque;
+
+use super::aliases::InboundAliases;
+use super::{Connection, Ended, Farewell, Fault, Input, Limits, Link, State, filters};
+use crate::codec::{Disconnect, Packet, Publish};
+use crate::request::{AuthRequest, Request};
+use crate::types::{
+    ClientId, InboundId, Message, MessageHead, OutboundId, Protocol, ReasonCode, SubscriptionIds,
+    Timestamp,
+};
+
+impl Connection {
+    pub(super) fn handle_packet(
+        &mut self,
+        packet: Packet<'_>,
+        now: Timestamp,
+        out: &mut VecDeque<Input>,
+    ) -> Result<(), Fault> {
+        let (Some(protocol), State::Connected(link)) = (self.protocol, &mut self.state) else {
+            return Ok(());
+        };
+        if link.method.is_some() && !link.acknowledged {
+            // [MQTT-3.1.2-30]
+            return Err(Fault::protocol("packet before CONNACK ends the authentication"));
+        }
+        let limits = &*self.limits;
+        let request = match packet {
+            Packet::Publish(packet) => publish(&packet, protocol, link, limits, now)?,
+            Packet::PubAck(packet) => {
+                Request::PubAck { id: OutboundId(packet.packet_id), reason: packet.reason }
+            }
+            Packet::PubRec(packet) => {
+                Request::PubRec { id: OutboundId(packet.packet_id), reason: packet.reason }
+            }
+            Packet::PubRel(packet) => Request::PubRel { id: InboundId(packet.packet_id) },
+            Packet::PubComp(packet) => Request::PubComp { id: OutboundId(packet.packet_id) },
+            Packet::Subscribe(packet) => filters::subscribe(&packet, protocol, limits)?,
+            Packet::Unsubscribe(packet) => filters::unsubscribe(&packet, limits)?,
+            Packet::PingReq => Request::Ping,
+            Packet::Disconnect(packet) => self.handle_disconnect(&packet)?,
+            Packet::Auth(packet) if protocol.is_v5() => {
+                let client_id = self.client_id.as_ref();
+                let begin = |method, data| re_authenticate(client_id, method, data);
+                out.push_back(Input::Auth(link.handle_auth_packet(&packet, begin)?));
+                return Ok(());
+            }
+            Packet::Connect(_) => return Err(Fault::protocol("second CONNECT")),
+            _ => return Err(Fault::protocol("packet that only a server sends")),
+        };
+        out.push_back(Input::Request(request));
+        Ok(())
+    }
+
+    /// The client leaves. What is on its way to it is still sent; it reads no DISCONNECT.
+    fn handle_disconnect(&mut self, packet: &Disconnect<'_>) -> Result<Request, Fault> {
+        let State::Connected(link) = std::mem::replace(&mut self.state, State::Closing) else {
+            return Err(Fault::protocol("DISCONNECT from a client that is not connected"));
+        };
+        if link.session_ends && packet.session_expiry_secs.is_some_and(|secs| secs > 0) {
+            self.state = State::Connected(link);
+            return Err(Fault::protocol("DISCONNECT keeps a session that CONNECT let end"));
+        }
+        self.state = State::Leaving { link, farewell: Farewell::Silent };
+        self.ended = Some(Ended::ByClient { reason: packet.reason });
+        Ok(Request::Disconnect {
+            reason: packet.reason,
+            session_expiry_secs: packet.session_expiry_secs,
+        })
+    }
+}
+
+fn re_authenticate(client_id: Option<&ClientId>, method: String, data: Vec<u8>) -> AuthRequest {
+    let client_id = client_id.expect("a connected client has an identifier").clone();
+    AuthRequest::ReAuthenticate { client_id, method, data }
+}
+
+fn publish(
+    packet: &Publish<'_>,
+    protocol: Protocol,
+    link: &mut Link,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Request, Fault> {
+    check_publish(packet, limits)?;
+    let name = resolve_topic(packet, &mut link.inbound_aliases, limits)?;
+    let id = packet.packet_id.map(InboundId);
+    if let Some((reason, what)) = unacceptable(packet, name, limits) {
+        return match protocol {
+            Protocol::V5 => Ok(Request::RefusePublish { id, qos: packet.qos, reason }),
+            // Its acknowledgements can only say yes.
+            Protocol::V31 | Protocol::V311 => Err(Fault::new(reason, what)),
+        };
+    }
+    let expires_at =
+        packet.properties.message_expiry_secs.map(|secs| now.plus_secs(u64::from(secs)));
+    let head = MessageHead { qos: packet.qos, retain: packet.retain, expires_at };
+    let message = Message::new(head, name, &packet.properties.passed_on, packet.payload);
+    Ok(Request::Publish { id, dup: packet.dup, message })
+}
+
+fn check_publish(packet: &Publish<'_>, limits: &Limits) -> Result<(), Fault> {
+    if packet.qos > limits.maximum_qos {
+        return Err(Fault::new(ReasonCode::QoSNotSupported, "PUBLISH QoS above the maximum"));
+    }
+    if packet.retain && !limits.retain_available {
+        return Err(Fault::new(ReasonCode::RetainNotSupported, "PUBLISH is to be retained"));
+    }
+    if packet.properties.subscription_ids != SubscriptionIds::None {
+        return Err(Fault::protocol("PUBLISH from a client with a subscription identifier"));
+    }
+    Ok(())
+}
+
+/// The topic name of `packet`, which may stand behind its alias; sets the alias if both are there.
+fn resolve_topic<'a>(
+    packet: &Publish<'a>,
+    aliases: &'a mut Option<Box<InboundAliases>>,
+    limits: &Limits,
+) -> Result<&'a str, Fault> {
+    let Some(alias) = packet.properties.topic_alias else {
+        return match packet.topic {
+            "" => Err(Fault::protocol("PUBLISH without topic name and topic alias")),
+            name => Ok(name),
+        };
+    };
+    if alias == 0 || alias > limits.topic_alias_maximum {
+        return Err(Fault::new(ReasonCode::TopicAliasInvalid, "topic alias out of range"));
+    }
+    let aliases = aliases.get_or_insert_default();
+    if packet.topic.is_empty() {
+        return aliases.topic(alias).ok_or(Fault::protocol("topic alias that was never set"));
+    }
+    aliases.set(alias, packet.topic);
+    Ok(packet.topic)
+}
+
+/// Why this one message is refused though its packet is in order.
+fn unacceptable(
+    packet: &Publish<'_>,
+    name: &str,
+    limits: &Limits,
+) -> Option<(ReasonCode, &'static str)> {
+    if limits.has_too_many_levels(name) {
+        return Some((ReasonCode::TopicNameInvalid, "topic name has too many levels"));
+    }
+    let claimed = limits.check_payload_format && packet.properties.payload_is_utf8;
+    (claimed && str::from_utf8(packet.payload).is_err())
+        .then_some((ReasonCode::PayloadFormatInvalid, "payload is not UTF-8 as claimed"))
+}

@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use super::aliases::{InboundAliases, OutboundAliases};
+use super::exchange::Turn;
+
+/// What was agreed with a client in its CONNECT, and what has come up since.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// The largest packet that the client takes, in bytes.
+    pub maximum_packet_size: u32,
+    /// How many topic aliases may be set towards the client.
+    pub topic_alias_maximum: u16,
+    /// Whether the client wants to know reasons in words.
+    pub problem_information: bool,
+    /// Whether the client asked for response information.
+    pub response_information: bool,
+    /// Whether the CONNECT asked for a session that ends with the connection.
+    pub session_ends: bool,
+    /// CONNACK with success is encoded: what is sent from now on comes behind it.
+    pub acknowledged: bool,
+    /// The authentication method of the CONNECT.
+    pub method: Option<Arc<str>>,
+    /// Who is to speak next in a re-authentication under way.
+    pub exchange: Option<Turn>,
+    pub inbound_aliases: Option<Box<InboundAliases>>,
+    pub outbound_aliases: Option<Box<OutboundAliases>>,
+}
+
+impl Link {
+    /// With a client that has not come to say anything.
+    pub fn unknown() -> Self {
+        Self {
+            maximum_packet_size: u32::MAX,
+            topic_alias_maximum: 0,
+            problem_information: true,
+            response_information: false,
+            session_ends: true,
+            acknowledged: false,
+            method: None,
+            exchange: None,
+            inbound_aliases: None,
+            outbound_aliases: None,
+        }
+    }
+
+    pub fn is_reading(&self) -> bool {
+        self.exchange != Some(Turn::Server)
+    }
+}

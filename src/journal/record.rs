@@ -1,0 +1,348 @@
+//! Changes as bytes: the form in which a store keeps them.
+//!
+//! A record is a version byte and then changes, each a tag and its fields. Numbers are big-endian;
+//! texts, messages and lists have a 4-byte length in front.
+
+use super::{Change, SessionNumber};
+use crate::request::Will;
+use crate::types::{
+    ClientId, Filter, InboundId, Message, PacketId, QoS, RetainHandling, SubscriptionId,
+    SubscriptionIds, SubscriptionOptions, Timestamp,
+};
+
+/// The form that is written. Another one is refused, never guessed at.
+const VERSION: u8 = 1;
+
+/// Bytes that are not a record of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Written by a version that this one does not know.
+    #[error("record has format {0}, this version reads {VERSION}")]
+    Version(u8),
+    /// Cut short, or not what was written.
+    #[error("record is damaged")]
+    Damaged,
+}
+
+/// The record of these changes.
+pub fn encode(changes: &[Change]) -> Vec<u8> {
+    let mut writer = Writer(vec![VERSION]);
+    for change in changes {
+        writer.change(change);
+    }
+    writer.0
+}
+
+/// The changes in a record.
+///
+/// # Errors
+///
+/// [`RecordError`] if [`encode`] cannot have written these bytes.
+pub fn decode(record: &[u8]) -> Result<Vec<Change>, RecordError> {
+    let (version, rest) = record.split_first().ok_or(RecordError::Damaged)?;
+    if *version != VERSION {
+        return Err(RecordError::Version(*version));
+    }
+    let mut reader = Reader(rest);
+    let mut changes = Vec::new();
+    while !reader.0.is_empty() {
+        changes.push(reader.change().ok_or(RecordError::Damaged)?);
+    }
+    Ok(changes)
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::SessionOpened { session, client_id, expiry_secs } => {
+                self.tag(1, *session).text(client_id.as_str()).u32(*expiry_secs)
+            }
+            Change::SessionResumed { session, expiry_secs } => {
+                self.tag(2, *session).u32(*expiry_secs)
+            }
+            Change::SessionDetached { session, expiry_secs, at } => {
+                self.tag(3, *session).u32(*expiry_secs).u64(at.0)
+            }
+            Change::SessionEnded { session } => self.tag(4, *session),
+            Change::Subscribed { session, filter, options } => {
+                self.tag(5, *session).text(filter.as_str()).options(options)
+            }
+            Change::Unsubscribed { session, filter } => self.tag(6, *session).text(filter.as_str()),
+            Change::InboundTaken { session, id } => self.tag(7, *session).u16(id.0.get()),
+            Change::InboundReleased { session, id } => self.tag(8, *session).u16(id.0.get()),
+            Change::Queued { session, number, message, qos, retain, subscription_ids } => self
+                .tag(9, *session)
+                .u64(*number)
+                .bytes(message.as_bytes())
+                .u8(qos.bits())
+                .u8(u8::from(*retain))
+                .ids(subscription_ids),
+            Change::PubRecSeen { session, number } => self.tag(10, *session).u64(*number),
+            Change::Settled { session, number } => self.tag(11, *session).u64(*number),
+            Change::RetainedSet { message } => self.u8(12).bytes(message.as_bytes()),
+            Change::RetainedCleared { topic } => self.u8(13).text(topic),
+            Change::WillArmed { session, will } => self.tag(14, *session).will(will),
+            Change::WillCleared { session } => self.tag(15, *session),
+        };
+    }
+
+    fn tag(&mut self, tag: u8, session: SessionNumber) -> &mut Self {
+        self.u8(tag).u64(session.0)
+    }
+
+    fn options(&mut self, options: &SubscriptionOptions) -> &mut Self {
+        self.u8(options.qos.bits())
+            .u8(u8::from(options.no_local))
+            .u8(u8::from(options.retain_as_published))
+            .u8(options.retain_handling as u8)
+            .u32(options.id.map_or(0, SubscriptionId::get))
+    }
+
+    fn ids(&mut self, ids: &SubscriptionIds) -> &mut Self {
+        self.u32(ids.iter().count() as u32);
+        ids.iter().fold(self, |writer, id| writer.u32(id.get()))
+    }
+
+    fn will(&mut self, will: &Will) -> &mut Self {
+        let expiry = will.expiry_secs;
+        self.bytes(will.message.as_bytes())
+            .u32(will.delay_secs)
+            .u8(u8::from(expiry.is_some()))
+            .u32(expiry.unwrap_or(0))
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.u32(u32::try_from(bytes.len()).expect("nothing from a packet is that long"));
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn u8(&mut self, value: u8) -> &mut Self {
+        self.0.push(value);
+        self
+    }
+
+    fn u16(&mut self, value: u16) -> &mut Self {
+        self.0.extend_from_slice(&value.to_be_bytes());
+        self
+    }
+
+    fn u32(&mut self, value: u32) -> &mut Self {
+        self.0.extend_from_slice(&value.to_be_bytes());
+        self
+    }
+
+    fn u64(&mut self, value: u64) -> &mut Self {
+        self.0.extend_from_slice(&value.to_be_bytes());
+        self
+    }
+}
+
+/// Reads what [`Writer`] wrote; `None` where it cannot have.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn change(&mut self) -> Option<Change> {
+        let tag = self.u8()?;
+        match tag {
+            12 => return Some(Change::RetainedSet { message: self.message()? }),
+            13 => return Some(Change::RetainedCleared { topic: self.text()?.to_owned() }),
+            _ => {}
+        }
+        let session = SessionNumber(self.u64()?);
+        Some(match tag {
+            1 => {
+                let client_id = ClientId::new(self.text()?);
+                Change::SessionOpened { session, client_id, expiry_secs: self.u32()? }
+            }
+            2 => Change::SessionResumed { session, expiry_secs: self.u32()? },
+            3 => {
+                let expiry_secs = self.u32()?;
+                Change::SessionDetached { session, expiry_secs, at: Timestamp(self.u64()?) }
+            }
+            4 => Change::SessionEnded { session },
+            5 => {
+                let filter = self.filter()?;
+                Change::Subscribed { session, filter, options: self.options()? }
+            }
+            6 => Change::Unsubscribed { session, filter: self.filter()? },
+            7 => Change::InboundTaken { session, id: self.inbound_id()? },
+            8 => Change::InboundReleased { session, id: self.inbound_id()? },
+            9 => Change::Queued {
+                session,
+                number: self.u64()?,
+                message: self.message()?,
+                qos: self.qos()?,
+                retain: self.bool()?,
+                subscription_ids: self.ids()?,
+            },
+            10 => Change::PubRecSeen { session, number: self.u64()? },
+            11 => Change::Settled { session, number: self.u64()? },
+            14 => Change::WillArmed { session, will: self.will()? },
+            15 => Change::WillCleared { session },
+            _ => return None,
+        })
+    }
+
+    fn options(&mut self) -> Option<SubscriptionOptions> {
+        Some(SubscriptionOptions {
+            qos: self.qos()?,
+            no_local: self.bool()?,
+            retain_as_published: self.bool()?,
+            retain_handling: match self.u8()? {
+                0 => RetainHandling::Send,
+                1 => RetainHandling::SendIfNew,
+                2 => RetainHandling::DoNotSend,
+                _ => return None,
+            },
+            id: SubscriptionId::new(self.u32()?),
+        })
+    }
+
+    fn ids(&mut self) -> Option<SubscriptionIds> {
+        let mut ids = SubscriptionIds::None;
+        for _ in 0..self.u32()? {
+            ids.insert(Some(SubscriptionId::new(self.u32()?)?));
+        }
+        Some(ids)
+    }
+
+    fn will(&mut self) -> Option<Will> {
+        let message = self.message()?;
+        let delay_secs = self.u32()?;
+        let has_expiry = self.bool()?;
+        let expiry_secs = self.u32()?;
+        Some(Will { message, delay_secs, expiry_secs: has_expiry.then_some(expiry_secs) })
+    }
+
+    fn message(&mut self) -> Option<Message> {
+        Message::from_bytes(self.bytes()?)
+    }
+
+    /// A filter was parsed with shared subscriptions when it was made.
+    fn filter(&mut self) -> Option<Filter> {
+        Filter::parse(self.text()?, true).ok()
+    }
+
+    fn inbound_id(&mut self) -> Option<InboundId> {
+        PacketId::new(u16::from_be_bytes(self.take()?)).map(InboundId)
+    }
+
+    fn qos(&mut self) -> Option<QoS> {
+        QoS::from_bits(self.u8()?)
+    }
+
+    fn bool(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = self.u32()? as usize;
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::MessageHead;
+
+    #[test]
+    fn every_change_comes_back_as_it_went_in() {
+        let changes = one_of_each();
+        assert_eq!(decode(&encode(&changes)), Ok(changes));
+    }
+
+    #[test]
+    fn a_record_that_was_cut_is_damaged_or_shorter() {
+        let changes = one_of_each();
+        let record = encode(&changes);
+        for cut in 0..record.len() {
+            match decode(&record[..cut]) {
+                Err(error) => assert_eq!(error, RecordError::Damaged),
+                Ok(fewer) => assert_eq!(fewer, changes[..fewer.len()]),
+            }
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused_by_its_number() {
+        assert_eq!(decode(&[2]), Err(RecordError::Version(2)));
+    }
+
+    fn one_of_each() -> Vec<Change> {
+        let session = SessionNumber(7);
+        let filter = Filter::parse("$share/g/a/+", true).expect("valid");
+        let id = InboundId(PacketId::MAX);
+        let message = Message::new(MessageHead::default(), "t", &[1, 1], b"payload");
+        let mut subscription_ids = SubscriptionIds::None;
+        subscription_ids.insert(SubscriptionId::new(1));
+        subscription_ids.insert(SubscriptionId::new(2));
+        let options = SubscriptionOptions {
+            qos: QoS::ExactlyOnce,
+            no_local: true,
+            retain_as_published: true,
+            retain_handling: RetainHandling::DoNotSend,
+            id: SubscriptionId::new(9),
+        };
+        let will = Will { message: message.clone(), expiry_secs: Some(0), delay_secs: 5 };
+        vec![
+            Change::SessionOpened { session, client_id: ClientId::new("c"), expiry_secs: 1 },
+            Change::SessionResumed { session, expiry_secs: 2 },
+            Change::SessionDetached { session, expiry_secs: 3, at: Timestamp(4) },
+            Change::Subscribed { session, filter: filter.clone(), options },
+            Change::Unsubscribed { session, filter },
+            Change::InboundTaken { session, id },
+            Change::InboundReleased { session, id },
+            Change::Queued {
+                session,
+                number: 70_000,
+                message: message.clone(),
+                qos: QoS::AtLeastOnce,
+                retain: true,
+                subscription_ids,
+            },
+            Change::PubRecSeen { session, number: 5 },
+            Change::Settled { session, number: 6 },
+            Change::RetainedSet { message },
+            Change::RetainedCleared { topic: "t".into() },
+            Change::WillArmed { session, will },
+            Change::WillCleared { session },
+            Change::SessionEnded { session },
+        ]
+    }
+}

@@ -1,0 +1,137 @@
+use super::direct::Unacknowledged;
+use crate::codec::PublishHead;
+use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
+
+/// A message that routing found this session to be a receiver of.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// The message.
+    pub message: Message,
+    /// The QoS to deliver it with.
+    pub qos: QoS,
+    /// The RETAIN flag to deliver it with.
+    pub retain: bool,
+    /// Which subscriptions it stems from.
+    pub subscription_ids: SubscriptionIds,
+    /// What must be durable before it is sent.
+    pub gate: Lsn,
+    /// The shared subscription it came through.
+    pub group: Option<GroupKey>,
+}
+
+/// How much may wait for one client. Holds for messages of QoS 0 and the others apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Messages not sent yet.
+    pub messages_max: usize,
+    /// Their bytes, as [`Message::len`] counts.
+    pub bytes_max: usize,
+    /// What gives way at the limit.
+    pub rule: QueueRule,
+}
+
+/// What gives way when a queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueueRule {
+    /// The new message.
+    #[default]
+    RefuseNew,
+    /// The oldest ones that have not been sent.
+    DropOldest,
+}
+
+/// Nothing was queued: the limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueFull;
+
+/// A queued message's place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// Its queue number; `None` for QoS 0.
+    pub number: Option<u64>,
+    /// Older messages that made way, each with its queue number unless of QoS 0.
+    pub dropped: Vec<Option<u64>>,
+}
+
+/// A message that will not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its queue number; `None` for QoS 0.
+    pub number: Option<u64>,
+    /// Why.
+    pub cause: DropCause,
+}
+
+/// Why a message is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropCause {
+    /// Its message expiry interval has passed (`[MQTT-3.3.2-5]`).
+    Expired,
+    /// The client does not take packets of its size (`[MQTT-3.1.2-25]`).
+    TooLarge,
+}
+
+/// An acknowledgement that the exchange does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckError {
+    /// No exchange has this packet id.
+    Unknown,
+    /// The exchange is at another step.
+    OutOfPlace,
+}
+
+/// What holds for one pull.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// Now.
+    pub now: Timestamp,
+    /// Everything up to here is on disk.
+    pub durable: Lsn,
+    /// Decides how long a packet is.
+    pub protocol: Protocol,
+    /// Unfinished exchanges that the client takes at a time (`[MQTT-3.3.4-9]`).
+    pub receive_maximum: u16,
+    /// The largest packet that the client takes, in bytes.
+    pub maximum_packet_size: u32,
+}
+
+impl Context {
+    /// Whether this message must not be sent any more, and why.
+    pub(super) fn cause_to_drop(
+        &self,
+        message: &Message,
+        qos: QoS,
+        subscription_ids: &SubscriptionIds,
+    ) -> Option<DropCause> {
+        if message.is_expired(self.now) {
+            return Some(DropCause::Expired);
+        }
+        let limited = self.maximum_packet_size != u32::MAX;
+        (limited
+            && self.packet_len(message, qos, subscription_ids) > self.maximum_packet_size as usize)
+            .then_some(DropCause::TooLarge)
+    }
+
+    fn packet_len(&self, message: &Message, qos: QoS, subscription_ids: &SubscriptionIds) -> usize {
+        let head = PublishHead {
+            dup: false,
+            qos,
+            retain: false,
+            topic: message.topic(),
+            packet_id: (qos > QoS::AtMostOnce).then_some(PacketId::MAX),
+            message_expiry_secs: message.expires_at().map(|_| 0),
+            topic_alias: None,
+            subscription_ids,
+            passed_on: message.properties(),
+            payload_len: message.payload().len(),
+        };
+        head.packet_len(self.protocol)
+    }
+}
+
+impl From<Unacknowledged> for NewDelivery {
+    fn from(waiting: Unacknowledged) -> Self {
+        let Unacknowledged { message, retain, subscription_ids, gate, group, .. } = waiting;
+        Self { message, qos: QoS::AtMostOnce, retain, subscription_ids, gate, group }
+    }
+}

@@ -1,0 +1,68 @@
+use std::collections::VecDeque;
+
+use crate::types::{GroupKey, Lsn, Message, SubscriptionIds};
+
+/// Messages of QoS 0 that wait for the socket: no packet id, no acknowledgement, no disk.
+#[derive(Debug, Default)]
+pub struct Direct {
+    waiting: VecDeque<Unacknowledged>,
+    bytes: usize,
+}
+
+/// A delivery of QoS 0.
+#[derive(Debug)]
+pub struct Unacknowledged {
+    pub message: Message,
+    pub retain: bool,
+    pub subscription_ids: SubscriptionIds,
+    /// What must be durable before it is sent.
+    pub gate: Lsn,
+    /// Orders it against numbered messages.
+    pub arrival: u64,
+    /// The shared subscription it came through.
+    pub group: Option<GroupKey>,
+}
+
+impl Direct {
+    pub fn push(&mut self, delivery: Unacknowledged) {
+        self.bytes += delivery.message.len();
+        self.waiting.push_back(delivery);
+    }
+
+    pub fn front(&self) -> Option<&Unacknowledged> {
+        self.waiting.front()
+    }
+
+    pub fn pop(&mut self) -> Option<Unacknowledged> {
+        let delivery = self.waiting.pop_front()?;
+        self.bytes -= delivery.message.len();
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        Some(delivery)
+    }
+
+    /// Takes out, in order, those that came through a shared subscription.
+    pub fn take_shared(&mut self) -> Vec<Unacknowledged> {
+        let all = std::mem::take(&mut self.waiting);
+        let (shared, own): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|delivery| delivery.group.is_some());
+        self.bytes -= shared.iter().map(|delivery| delivery.message.len()).sum::<usize>();
+        self.waiting = own.into();
+        shared
+    }
+
+    /// Drops all of them; returns how many there were.
+    pub fn clear(&mut self) -> usize {
+        self.bytes = 0;
+        std::mem::take(&mut self.waiting).len()
+    }
+
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

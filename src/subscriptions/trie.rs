@@ -1,0 +1,313 @@
+use hashbrown::HashTable;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use super::RandomState;
+use super::level::Level;
+use super::receivers::Receivers;
+use crate::types::topic;
+
+const ROOT: u32 = 0;
+const NONE: u32 = u32::MAX;
+
+/// Odd, so that multiplying by it loses no bit; the golden ratio, so that neighbours part.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Topic filters by their levels.
+///
+/// One table holds the edges of all nodes: a node with one child or a million costs the same for
+/// each. `+` has a place of its own in a node, and who subscribes to `…/#` stands in the node of
+/// the level before.
+pub(super) struct Trie {
+    hasher: RandomState,
+    nodes: Slab<Node>,
+    edges: HashTable<Edge>,
+}
+
+/// Where the receivers of one topic filter stand. Valid until the filter is pruned.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    node: u32,
+    below: bool,
+}
+
+struct Node {
+    level: Level,
+    parent: u32,
+    /// The node of the `+` below this one, or [`NONE`].
+    plus: u32,
+    /// How many edges lead from here, `+` not counted.
+    children: u32,
+    /// Receivers of the filter that ends here.
+    here: Receivers,
+    /// Receivers of the filter that ends in `#` below here.
+    below: Receivers,
+}
+
+/// Leads to `child` from its parent by its level. Carries its hash, so that growing the table
+/// reads no nodes.
+struct Edge {
+    hash: u32,
+    child: u32,
+}
+
+const _: () = assert!(size_of::<Node>() <= 72, "a million subscriptions have a million nodes");
+
+impl Trie {
+    pub(super) fn new(hasher: RandomState) -> Self {
+        let mut nodes = Slab::new();
+        nodes.insert(Node::new("", NONE));
+        Self { hasher, nodes, edges: HashTable::new() }
+    }
+
+    /// The place of `filter`, made if it was not there.
+    pub(super) fn make(&mut self, filter: &str) -> Place {
+        let mut node = ROOT;
+        for level in topic::levels(filter) {
+            node = match level {
+                "#" => return Place { node, below: true },
+                "+" => self.make_plus(node),
+                text => self.make_child(node, text),
+            };
+        }
+        Place { node, below: false }
+    }
+
+    /// The place of `filter`, if it has one.
+    pub(super) fn find(&self, filter: &str) -> Option<Place> {
+        let mut node = ROOT;
+        for level in topic::levels(filter) {
+            node = match level {
+                "#" => return Some(Place { node, below: true }),
+                "+" => Some(self.node(node).plus).filter(|plus| *plus != NONE)?,
+                text => self.child(node, text, self.hasher.hash_one(text))?,
+            };
+        }
+        Some(Place { node, below: false })
+    }
+
+    pub(super) fn receivers(&mut self, place: Place) -> &mut Receivers {
+        let node = &mut self.nodes[place.node as usize];
+        if place.below { &mut node.below } else { &mut node.here }
+    }
+
+    /// Removes what has become empty at `place` and above it.
+    pub(super) fn prune(&mut self, place: Place) {
+        let mut node = place.node;
+        while node != ROOT && self.node(node).is_empty() {
+            node = self.remove(node);
+        }
+    }
+
+    /// Shows the receivers of every filter that matches the topic name (section 4.7), each once.
+    pub(super) fn visit(&self, name: &str, mut receive: impl FnMut(&Receivers)) {
+        // Wildcards in the first level pass a topic with a leading $ by [MQTT-4.7.2-1].
+        let mut wildcards = !topic::is_reserved(name);
+        let mut reached = SmallVec::<[u32; 32]>::from_slice(&[ROOT]);
+        let mut next = SmallVec::new();
+        for level in topic::levels(name) {
+            let hash = self.hasher.hash_one(level);
+            for &id in &reached {
+                let node = self.node(id);
+                if wildcards {
+                    receive(&node.below);
+                    next.extend(Some(node.plus).filter(|plus| *plus != NONE));
+                }
+                if node.children > 0 {
+                    next.extend(self.child(id, level, hash));
+                }
+            }
+            wildcards = true;
+            reached.clear();
+            std::mem::swap(&mut reached, &mut next);
+        }
+        for &id in &reached {
+            let node = self.node(id);
+            receive(&node.here);
+            receive(&node.below);
+        }
+    }
+
+    /// The number of nodes, the root not counted.
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    fn node(&self, id: u32) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    fn child(&self, parent: u32, level: &str, level_hash: u64) -> Option<u32> {
+        let hash = edge_hash(parent, level_hash);
+        let is_it = |edge: &Edge| {
+            edge.hash == hash && {
+                let node = self.node(edge.child);
+                node.parent == parent && node.level.as_bytes() == level.as_bytes()
+            }
+        };
+        self.edges.find(spread(hash), is_it).map(|edge| edge.child)
+    }
+
+    fn make_child(&mut self, parent: u32, level: &str) -> u32 {
+        let level_hash = self.hasher.hash_one(level);
+        if let Some(child) = self.child(parent, level, level_hash) {
+            return child;
+        }
+        let child = self.add(level, parent);
+        let hash = edge_hash(parent, level_hash);
+        self.edges.insert_unique(spread(hash), Edge { hash, child }, |edge| spread(edge.hash));
+        self.nodes[parent as usize].children += 1;
+        child
+    }
+
+    fn make_plus(&mut self, parent: u32) -> u32 {
+        if self.node(parent).plus == NONE {
+            self.nodes[parent as usize].plus = self.add("+", parent);
+        }
+        self.node(parent).plus
+    }
+
+    fn add(&mut self, level: &str, parent: u32) -> u32 {
+        let id = u32::try_from(self.nodes.insert(Node::new(level, parent)));
+        id.ok().filter(|id| *id != NONE).expect("memory ends before four billion nodes do")
+    }
+
+    /// Removes an empty node; returns its parent.
+    fn remove(&mut self, id: u32) -> u32 {
+        let node = self.nodes.remove(id as usize);
+        let parent = &mut self.nodes[node.parent as usize];
+        if parent.plus == id {
+            parent.plus = NONE;
+            return node.parent;
+        }
+        parent.children -= 1;
+        let level = std::str::from_utf8(node.level.as_bytes()).expect("made from a text");
+        let hash = edge_hash(node.parent, self.hasher.hash_one(level));
+        let edge = self.edges.find_entry(spread(hash), |edge| edge.child == id);
+        edge.ok().expect("an exact child has an edge").remove();
+        node.parent
+    }
+}
+
+impl Node {
+    fn new(level: &str, parent: u32) -> Self {
+        Self {
+            level: Level::new(level),
+            parent,
+            plus: NONE,
+            children: 0,
+            here: Receivers::None,
+            below: Receivers::None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.children == 0 && self.plus == NONE && self.here.is_empty() && self.below.is_empty()
+    }
+}
+
+/// `level_hash` is keyed, so nobody outside can choose levels that collide.
+fn edge_hash(parent: u32, level_hash: u64) -> u32 {
+    let mixed = level_hash ^ u64::from(parent).wrapping_mul(SPREAD);
+    (mixed ^ (mixed >> 32)) as u32
+}
+
+/// The table wants entropy in the lowest and the highest bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(SPREAD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{SessionKey, SubscriptionOptions};
+
+    #[test]
+    fn wildcards_match_as_section_4_7_has_it() {
+        assert_matches("sport/tennis/player1", &["sport/tennis/player1/#", "sport/#", "#"]);
+        assert_matches(
+            "sport/tennis/player1/ranking",
+            &["sport/tennis/player1/#", "sport/+/+/ranking"],
+        );
+        assert_matches("sport", &["sport/#", "+", "#", "+/#"]);
+        assert_matches("sport/", &["sport/+", "sport/#", "+/+"]);
+        assert_matches("/finance", &["+/+", "/+", "/#", "/finance"]);
+        assert_differs("sport", &["sport/+", "Sport", "sport/", "/sport", "spor", "+/+"]);
+        assert_differs("/finance", &["+", "finance", "/+/+"]);
+        assert_differs("a/b", &["a", "a/b/c", "a/b/+", "+/a", "b/#"]);
+    }
+
+    #[test]
+    fn leading_wildcards_pass_reserved_topics_by() {
+        assert_matches("$SYS/broker", &["$SYS/#", "$SYS/+", "$SYS/broker"]);
+        assert_differs("$SYS/broker", &["#", "+/broker", "+/+", "+/#"]);
+        assert_matches("a/$SYS", &["a/+", "a/#", "+/$SYS"]);
+    }
+
+    #[test]
+    fn nodes_go_with_the_last_filter_that_needs_them() {
+        let mut trie = trie(&["a/b/c", "a/+/c", "a/b/#"]);
+        assert_eq!(trie.nodes(), 5);
+
+        take(&mut trie, "a/b/c");
+        assert_eq!(trie.nodes(), 4, "a, b, + and its c");
+        take(&mut trie, "a/b/#");
+        assert_eq!(trie.nodes(), 3, "a, + and its c");
+        take(&mut trie, "a/+/c");
+        assert_eq!(trie.nodes(), 0);
+        assert!(trie.edges.is_empty());
+    }
+
+    #[test]
+    fn as_many_levels_as_a_filter_can_have_are_no_trouble() {
+        let deepest = "/".repeat(65_535);
+        let mut trie = trie(&[&deepest]);
+        assert_eq!(hits(&trie, &deepest), 1);
+        take(&mut trie, &deepest);
+        assert_eq!(trie.nodes(), 0);
+    }
+
+    #[test]
+    fn equal_levels_below_different_parents_are_kept_apart() {
+        let filters: Vec<_> = (0..1000).map(|n| format!("{n}/same")).collect();
+        let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+        let trie = trie(&filters);
+        for filter in filters {
+            assert_eq!(hits(&trie, filter), 1, "{filter}");
+        }
+    }
+
+    fn assert_matches(name: &str, filters: &[&str]) {
+        for filter in filters {
+            assert_eq!(hits(&trie(&[filter]), name), 1, "{filter} matches {name}");
+        }
+    }
+
+    fn assert_differs(name: &str, filters: &[&str]) {
+        for filter in filters {
+            assert_eq!(hits(&trie(&[filter]), name), 0, "{filter} does not match {name}");
+        }
+    }
+
+    fn trie(filters: &[&str]) -> Trie {
+        let mut trie = Trie::new(RandomState::with_seeds(1, 2, 3, 4));
+        for filter in filters {
+            let place = trie.make(filter);
+            trie.receivers(place).set(SessionKey(0), SubscriptionOptions::default());
+        }
+        trie
+    }
+
+    fn take(trie: &mut Trie, filter: &str) {
+        let place = trie.find(filter).expect("it was made");
+        trie.receivers(place).remove(SessionKey(0));
+        trie.prune(place);
+    }
+
+    fn hits(trie: &Trie, name: &str) -> usize {
+        let mut hits = 0;
+        trie.visit(name, |receivers| hits += receivers.direct().count());
+        hits
+    }
+}

@@ -1,0 +1,380 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use fulmar::broker::{Actions, Broker, Budget, Settings};
+use fulmar::connection::{Connection, Input, Limits, Output};
+use fulmar::journal::Batch;
+use fulmar::request::{AuthAnswer, AuthRequest, Identity, Request};
+use fulmar::types::{ConnId, Lsn, ReasonCode, Timestamp};
+
+/// The glue between connections and the broker: what the network driver does, with byte queues
+/// where it has sockets and a number where it has a clock.
+pub struct Shell {
+    pub broker: Broker,
+    pub now: Timestamp,
+    pub commits: Commits,
+    /// Batches that the broker gave out and nobody has reported durable, oldest first.
+    pub waiting: VecDeque<Batch>,
+    limits: Arc<Limits>,
+    authenticator: Box<dyn Authenticator>,
+    entropy: u64,
+    links: BTreeMap<LinkId, Link>,
+    by_conn: BTreeMap<ConnId, LinkId>,
+    due: BTreeSet<LinkId>,
+    next_link: u64,
+}
+
+/// One network connection. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId(u64);
+
+/// When a batch of durable changes counts as durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// At once, as with the store in memory.
+    Immediate,
+    /// When [`Shell::commit`] says so.
+    Delayed,
+}
+
+/// Decides about credentials. A closure will do.
+pub trait Authenticator {
+    fn answer(&mut self, request: AuthRequest) -> AuthAnswer;
+}
+
+impl<F: FnMut(AuthRequest) -> AuthAnswer> Authenticator for F {
+    fn answer(&mut self, request: AuthRequest) -> AuthAnswer {
+        self(request)
+    }
+}
+
+struct Link {
+    connection: Connection,
+    conn: Option<ConnId>,
+    /// Sent by the client, not yet taken by the connection.
+    arrived: Vec<u8>,
+    inputs: VecDeque<Input>,
+    requests: VecDeque<Request>,
+    /// Encoded, not yet taken by the socket.
+    unsent: VecDeque<u8>,
+    /// Taken by the socket, not yet read by the client.
+    sent: VecDeque<u8>,
+    /// How many bytes `sent` holds at most.
+    capacity: usize,
+    /// Nothing goes to the broker any more; what is unsent is still flushed.
+    ended: bool,
+}
+
+const BUDGET: Budget = Budget { messages: 512, bytes: 64 * 1024 };
+
+impl Shell {
+    pub fn new(settings: Settings, limits: Limits, seed: u64) -> Self {
+        let now = Timestamp(1_000_000);
+        Self {
+            broker: Broker::new(settings, seed, now),
+            now,
+            commits: Commits::Immediate,
+            waiting: VecDeque::new(),
+            limits: Arc::new(limits),
+            authenticator: Box::new(accept_all),
+            entropy: seed,
+            links: BTreeMap::new(),
+            by_conn: BTreeMap::new(),
+            due: BTreeSet::new(),
+            next_link: 0,
+        }
+    }
+
+    pub fn set_authenticator(&mut self, authenticator: impl Authenticator + 'static) {
+        self.authenticator = Box::new(authenticator);
+    }
+
+    /// A socket is accepted that takes `capacity` bytes more than its client has read.
+    pub fn accept(&mut self, capacity: usize) -> LinkId {
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let link = Link {
+            connection: Connection::new(self.limits.clone()),
+            conn: None,
+            arrived: Vec::new(),
+            inputs: VecDeque::new(),
+            requests: VecDeque::new(),
+            unsent: VecDeque::new(),
+            sent: VecDeque::new(),
+            capacity,
+            ended: false,
+        };
+        self.links.insert(id, link);
+        id
+    }
+
+    /// Bytes arrive from the client.
+    pub fn receive(&mut self, id: LinkId, bytes: &[u8]) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.arrived.extend_from_slice(bytes);
+        self.due.insert(id);
+        self.run();
+    }
+
+    /// How many bytes have arrived that the server has not taken: what fills a real socket.
+    pub fn backlog(&self, id: LinkId) -> usize {
+        self.links.get(&id).map_or(0, |link| link.arrived.len())
+    }
+
+    /// The client reads at most `max` bytes.
+    pub fn take(&mut self, id: LinkId, max: usize) -> Vec<u8> {
+        let Some(link) = self.links.get_mut(&id) else { return Vec::new() };
+        let count = max.min(link.sent.len());
+        let bytes = link.sent.drain(..count).collect();
+        self.due.insert(id);
+        self.run();
+        bytes
+    }
+
+    /// From now on the socket takes `capacity` bytes more than its client has read.
+    pub fn set_capacity(&mut self, id: LinkId, capacity: usize) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.capacity = capacity;
+        self.due.insert(id);
+        self.run();
+    }
+
+    /// Whether the server has closed the socket and the client has read what came before that.
+    pub fn is_closed(&self, id: LinkId) -> bool {
+        self.links
+            .get(&id)
+            .is_none_or(|link| link.ended && link.unsent.is_empty() && link.sent.is_empty())
+    }
+
+    /// The socket fails or the client closes it: nothing of it can be read or sent any more.
+    pub fn lose(&mut self, id: LinkId) {
+        self.end(id);
+        self.links.remove(&id);
+        self.due.remove(&id);
+        self.run();
+    }
+
+    /// Time moves on; everything due on the way happens at its moment.
+    pub fn advance_to(&mut self, until: Timestamp) {
+        let mut at_this_moment = 0;
+        while let Some(at) = self.broker.next_deadline().filter(|&at| at <= until) {
+            at_this_moment = if at > self.now { 0 } else { at_this_moment + 1 };
+            assert!(at_this_moment < 100_000, "a deadline stays due at {:?}", self.now);
+            self.now = self.now.max(at);
+            self.with_broker(|broker, now, actions| broker.handle_deadline(now, actions));
+            self.run();
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Everything given out up to `lsn` is durable.
+    pub fn commit(&mut self, lsn: Lsn) {
+        while self.waiting.front().is_some_and(|batch| batch.lsn <= lsn) {
+            self.waiting.pop_front();
+        }
+        self.with_broker(|broker, _, actions| broker.handle_committed(lsn, actions));
+        self.run();
+    }
+
+    pub fn shut_down(&mut self) {
+        self.with_broker(|broker, now, actions| broker.handle_shutdown(now, actions));
+        self.run();
+    }
+
+    /// Runs every link that has something to do until none has.
+    fn run(&mut self) {
+        while let Some(id) = self.due.pop_first() {
+            let mut rounds = 0;
+            while self.step(id) {
+                rounds += 1;
+                assert!(rounds < 1_000_000, "a link never comes to rest");
+            }
+        }
+    }
+
+    /// One round of the driver: read, ask the broker, pull, write. True if anything moved.
+    fn step(&mut self, id: LinkId) -> bool {
+        let read = self.read(id);
+        let asked = self.ask(id);
+        let pulled = self.pull(id);
+        let flushed = self.links.get_mut(&id).is_some_and(Link::flush);
+        read || asked || pulled || flushed
+    }
+
+    /// Decodes what has arrived, unless earlier requests still wait for the broker.
+    fn read(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        if link.ended || !link.requests.is_empty() || !link.inputs.is_empty() {
+            return false;
+        }
+        let entropy = &mut self.entropy;
+        let mut draw = || splitmix(entropy);
+        let taken = link.connection.receive(&link.arrived, self.now, &mut draw, &mut link.inputs);
+        link.arrived.drain(..taken);
+        taken > 0 || !link.inputs.is_empty()
+    }
+
+    /// Passes decoded input on, in order; requests in one burst.
+    fn ask(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        if link.ended {
+            return false;
+        }
+        while let Some(Input::Request(_)) = link.inputs.front() {
+            let Some(Input::Request(request)) = link.inputs.pop_front() else { unreachable!() };
+            link.requests.push_back(request);
+        }
+        if !link.requests.is_empty() {
+            return self.hand_over(id);
+        }
+        match link.inputs.pop_front() {
+            Some(input) => self.handle(id, input),
+            None => return false,
+        }
+        true
+    }
+
+    fn handle(&mut self, id: LinkId, input: Input) {
+        let link = self.links.get_mut(&id).expect("the caller has it");
+        let mut output = Output::default();
+        match input {
+            Input::Request(_) => unreachable!("requests go in bursts"),
+            Input::Connect(connect) => {
+                match self.with_broker(|broker, now, act| broker.handle_connect(*connect, now, act))
+                {
+                    Ok(conn) => self.connected(id, conn),
+                    Err(reason) => self.link(id).connection.refuse(reason, &mut output),
+                }
+            }
+            Input::Auth(request) => {
+                let answer = self.authenticator.answer(request);
+                link.connection.handle_auth(answer, &mut link.inputs, &mut output);
+            }
+            Input::Fault(fault) => {
+                link.connection.fault(&fault, &mut output);
+                self.end(id);
+            }
+        }
+        self.link(id).queue(output);
+        self.end_if_closing(id);
+    }
+
+    fn connected(&mut self, id: LinkId, conn: ConnId) {
+        self.by_conn.insert(conn, id);
+        self.link(id).conn = Some(conn);
+    }
+
+    fn hand_over(&mut self, id: LinkId) -> bool {
+        let link = self.link(id);
+        let Some(conn) = link.conn else { unreachable!("a request before CONNECT") };
+        let mut requests = std::mem::take(&mut link.requests);
+        let before = requests.len();
+        self.with_broker(|broker, now, act| broker.handle_requests(conn, &mut requests, now, act));
+        let moved = requests.len() < before;
+        self.link(id).requests = requests;
+        moved
+    }
+
+    /// Asks for more to send once the socket has taken everything.
+    fn pull(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        let Some(conn) = link.conn.filter(|_| link.unsent.is_empty() && !link.ended) else {
+            return false;
+        };
+        let mut outgoing = Vec::new();
+        let more = self.broker.poll_outgoing(conn, BUDGET, self.now, &mut outgoing);
+        let mut output = Output::default();
+        let moved = more || !outgoing.is_empty();
+        for packet in outgoing {
+            link.connection.encode(packet, self.now, &mut output);
+        }
+        link.queue(output);
+        self.journal();
+        self.end_if_closing(id);
+        moved
+    }
+
+    fn end_if_closing(&mut self, id: LinkId) {
+        if self.link(id).connection.is_closing() {
+            self.end(id);
+        }
+    }
+
+    fn end(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.ended = true;
+        if let Some(conn) = link.conn.take() {
+            self.by_conn.remove(&conn);
+            self.with_broker(|broker, now, act| broker.handle_disconnected(conn, now, act));
+        }
+    }
+
+    /// One burst: the call, the batch of what it changed, the links it woke.
+    fn with_broker<T>(
+        &mut self,
+        call: impl FnOnce(&mut Broker, Timestamp, &mut Actions) -> T,
+    ) -> T {
+        let mut actions = Actions::default();
+        let result = call(&mut self.broker, self.now, &mut actions);
+        self.wake(actions);
+        self.journal();
+        result
+    }
+
+    fn journal(&mut self) {
+        while let Some(batch) = self.broker.take_batch() {
+            let lsn = batch.lsn;
+            self.waiting.push_back(batch);
+            if self.commits == Commits::Immediate {
+                self.waiting.clear();
+                let mut actions = Actions::default();
+                self.broker.handle_committed(lsn, &mut actions);
+                self.wake(actions);
+            }
+        }
+    }
+
+    fn wake(&mut self, actions: Actions) {
+        self.due.extend(actions.wake.iter().filter_map(|conn| self.by_conn.get(conn)));
+    }
+
+    fn link(&mut self, id: LinkId) -> &mut Link {
+        self.links.get_mut(&id).expect("the link is open")
+    }
+}
+
+impl Link {
+    fn queue(&mut self, output: Output) {
+        let mut from = 0;
+        for (at, message) in &output.bodies {
+            self.unsent.extend(&output.bytes[from..*at]);
+            self.unsent.extend(message.payload());
+            from = *at;
+        }
+        self.unsent.extend(&output.bytes[from..]);
+    }
+
+    fn flush(&mut self) -> bool {
+        let count = self.unsent.len().min(self.capacity.saturating_sub(self.sent.len()));
+        self.sent.extend(self.unsent.drain(..count));
+        count > 0
+    }
+}
+
+/// Everybody is who they say; no authentication method is known.
+fn accept_all(request: AuthRequest) -> AuthAnswer {
+    match request {
+        AuthRequest::Credentials { username, .. } => {
+            AuthAnswer::Accept { identity: Identity { username }, data: None }
+        }
+        _ => AuthAnswer::Refuse { reason: ReasonCode::BadAuthenticationMethod },
+    }
+}
+
+/// The next number of the sequence that `state` stands in.
+pub fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}

@@ -1,0 +1,102 @@
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fulmar::broker::{Settings, Stats};
+use fulmar::connection::Limits;
+use fulmar::types::{Lsn, Protocol, Timestamp};
+
+use super::client::Client;
+use super::connect::Connecting;
+use super::shell::{Authenticator, Commits, Shell};
+
+/// One broker with everything around it. Nothing happens between two calls: when one returns,
+/// every consequence has been worked out and lies with the clients, ready to be read.
+#[derive(Clone)]
+pub struct World {
+    shell: Rc<RefCell<Shell>>,
+}
+
+impl World {
+    /// With the settings and limits of a broker that nobody has configured.
+    pub fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    /// With other settings, other limits.
+    pub fn with(change: impl FnOnce(&mut Settings, &mut Limits)) -> Self {
+        let mut settings = Settings::default();
+        let mut limits = Limits::default();
+        change(&mut settings, &mut limits);
+        Self { shell: Rc::new(RefCell::new(Shell::new(settings, limits, 1))) }
+    }
+
+    /// With somebody who decides about credentials.
+    pub fn authenticated_by(self, authenticator: impl Authenticator + 'static) -> Self {
+        self.shell.borrow_mut().set_authenticator(authenticator);
+        self
+    }
+
+    /// With a disk that is done only when [`Self::commit`] says so.
+    pub fn with_delayed_commits(self) -> Self {
+        self.shell.borrow_mut().commits = Commits::Delayed;
+        self
+    }
+
+    /// A client about to send CONNECT.
+    pub fn connect(&self, protocol: Protocol, id: &str) -> Connecting {
+        Connecting::new(self.connect_raw().speaking(protocol), protocol, id)
+    }
+
+    /// A link on which nothing has been sent, not even CONNECT. It speaks 5.0 unless told otherwise.
+    pub fn connect_raw(&self) -> Client {
+        let link = self.shell.borrow_mut().accept(usize::MAX);
+        Client::new(self.shell.clone(), link)
+    }
+
+    /// Moves time. What falls due on the way happens at its moment.
+    pub fn advance(&self, duration: Duration) {
+        let until = self.now() + duration;
+        self.shell.borrow_mut().advance_to(until);
+    }
+
+    /// Moves time by seconds.
+    pub fn advance_secs(&self, secs: u64) {
+        self.advance(Duration::from_secs(secs));
+    }
+
+    /// The moment it is.
+    pub fn now(&self) -> Timestamp {
+        self.shell.borrow().now
+    }
+
+    /// Everything that the broker has decided up to now becomes durable.
+    pub fn commit(&self) {
+        let last = self.shell.borrow().waiting.back().map_or(Lsn::NONE, |batch| batch.lsn);
+        self.shell.borrow_mut().commit(last);
+    }
+
+    /// The oldest batch that is not durable becomes so. False if there is none.
+    pub fn commit_one(&self) -> bool {
+        let oldest = self.shell.borrow().waiting.front().map(|batch| batch.lsn);
+        if let Some(lsn) = oldest {
+            self.shell.borrow_mut().commit(lsn);
+        }
+        oldest.is_some()
+    }
+
+    /// The broker is told to stop.
+    pub fn shut_down(&self) {
+        self.shell.borrow_mut().shut_down();
+    }
+
+    /// What the broker has counted.
+    pub fn stats(&self) -> Ref<'_, Stats> {
+        Ref::map(self.shell.borrow(), |shell| shell.broker.stats())
+    }
+
+    /// Direct access to broker, journal and clock.
+    pub fn shell(&self) -> &RefCell<Shell> {
+        &self.shell
+    }
+}
