@@ -84,7 +84,8 @@ fn overlap(one: &Listener, other: &Listener) -> bool {
 
 fn accepts_nobody(listener: &Listener) -> String {
     format!(
-        "{} accepts no client: to let everyone in, write allow_anonymous = true",
+        "{} accepts no client: to let everyone in, set allow_anonymous = true \
+         or start with --allow-anonymous",
         listener.address
     )
 }

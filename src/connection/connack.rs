@@ -137,7 +137,7 @@ fn connack_reason(reason: ReasonCode) -> ReasonCode {
 }
 
 /// Whether one of the return codes of 3.1.1 says it (table 3.1); without one the server closes
-/// and says nothing (`[MQTT-3.2.2-6]`).
+/// and says nothing (3.1.1: `[MQTT-3.2.2-6]`).
 fn has_return_code(reason: ReasonCode) -> bool {
     use ReasonCode::*;
     !matches!(

@@ -1,3 +1,5 @@
+//! At most so many log lines of a second.
+
 use std::num::NonZeroU64;
 
 use crate::types::Timestamp;

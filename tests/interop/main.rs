@@ -5,7 +5,7 @@
 //! Debian's Mosquitto instead, which shows that a story asks for nothing that Mosquitto does not do.
 
 #![cfg(unix)]
-#![allow(clippy::disallowed_methods, reason = "real programs are waited for in real time")]
+#![allow(clippy::disallowed_methods, reason = "the peers live in real time")]
 
 mod broker;
 mod peer;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::connection::ALIASES_OUT_MAX;
 
-// [MQTT-3.3.2-7] [MQTT-3.3.2-12]
+// [MQTT-3.3.2-12]
 #[test]
 fn a_topic_is_published_under_the_alias_that_was_set_for_it() {
     let mut rig = Rig::v5(Limits { topic_alias_maximum: 2, ..unlimited() }, b"");
@@ -29,6 +29,7 @@ fn no_alias_is_taken_where_none_is_announced() {
     assert_eq!(reason, ReasonCode::TopicAliasInvalid);
 }
 
+// [MQTT-3.3.2-7]
 #[test]
 fn without_a_topic_there_has_to_be_an_alias_that_is_known() {
     let limits = || Limits { topic_alias_maximum: 2, ..unlimited() };

@@ -4,7 +4,7 @@ use crate::connection::Ended;
 /// "authentication method: M".
 const METHOD: &[u8] = b"\x15\0\x01M";
 
-// [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] [MQTT-4.12.0-6] [MQTT-3.15.2-1] [MQTT-3.15.2-2]
+// [MQTT-3.15.2-1] [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5]
 #[test]
 fn an_exchange_of_two_rounds_leads_to_connack_with_method_and_data() {
     let mut rig = Rig::new(unlimited());
@@ -96,7 +96,7 @@ fn auth_is_illegal_without_a_method() {
     assert_eq!(sent, b"");
 }
 
-// [MQTT-4.12.0-6] [MQTT-4.12.0-7]
+// [MQTT-4.12.0-6]
 #[test]
 fn a_client_without_a_method_gets_none_back() {
     let mut rig = Rig::new(unlimited());

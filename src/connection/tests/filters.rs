@@ -12,7 +12,6 @@ fn a_subscribe_of_3_1_1_asks_for_a_qos_per_filter() {
     assert_eq!(request, Request::Subscribe { id: inbound(10), filters });
 }
 
-// [MQTT-3.8.3-3]
 #[test]
 fn a_subscribe_of_5_0_has_options_and_an_identifier() {
     let mut rig = Rig::v5(unlimited(), b"");

@@ -39,7 +39,6 @@ fn a_connect_of_5_0_carries_what_the_client_takes() {
     assert_eq!((connect.receive_maximum, connect.maximum_packet_size), (5, 4096));
 }
 
-// [MQTT-3.1.2-23]
 #[test]
 fn a_session_of_5_0_ends_with_its_connection_unless_it_asks_for_more() {
     let connect =
@@ -90,7 +89,6 @@ fn the_credentials_of_a_connect_are_asked_about() {
     assert_eq!(password.as_deref(), Some(&b"\xff"[..]));
 }
 
-// [MQTT-3.1.4-5]
 #[test]
 fn packets_pipelined_behind_connect_wait_until_the_client_is_known() {
     let mut rig = Rig::new(unlimited());

@@ -9,11 +9,12 @@ fn a_publish_becomes_a_message() {
     assert_eq!(rig.request(b"\x3b\x07\0\x01t\0\x0ahi"), expected);
 }
 
-// [MQTT-3.3.2-4] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
+// [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
 #[test]
 fn the_properties_that_pass_through_stay_with_the_message_and_expiry_becomes_a_moment() {
     let mut rig = Rig::v5(unlimited(), b"");
-    let passed_on = b"\x26\0\x01b\0\x011\x01\x01\x26\0\x01a\0\x012";
+    let passed_on =
+        b"\x26\0\x01b\0\x011\x01\x01\x08\0\x01r\x09\0\x01\xff\x03\0\x01x\x26\0\x01a\0\x012";
     let properties = section(&[&passed_on[..], b"\x02\0\0\0\x05"].concat());
     let bytes = packet(0x30, &[b"\0\x01t", &properties, b"x"]);
 

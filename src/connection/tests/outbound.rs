@@ -61,7 +61,7 @@ fn a_large_payload_is_shared_with_every_other_receiver() {
     assert_eq!(output.bodies, [(6, large)]);
 }
 
-// [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+// [MQTT-3.1.2-24]
 #[test]
 fn nothing_larger_than_the_client_takes_is_sent() {
     let mut rig = Rig::v5(unlimited(), b"\x27\0\0\0\x08");

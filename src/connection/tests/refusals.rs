@@ -100,7 +100,7 @@ fn a_will_that_cannot_be_published_refuses_the_connect() {
     assert_eq!(Rig::new(limits()).fault(will_v311).1, b"");
 }
 
-// [MQTT-3.2.2-4] [MQTT-3.2.2-6] [MQTT-3.2.2-7], 3.1.1: [MQTT-3.2.2-4] [MQTT-3.2.2-5]
+// [MQTT-3.2.2-6] [MQTT-3.2.2-7], 3.1.1: [MQTT-3.2.2-4] [MQTT-3.2.2-5]
 #[test]
 fn the_brokers_refusal_is_a_connack_of_the_version() {
     let mut rig = Rig::new(unlimited());
@@ -120,8 +120,9 @@ fn the_brokers_refusal_is_a_connack_of_the_version() {
     assert_eq!(rig.connection.ended(), ended);
 }
 
+// [MQTT-3.1.4-6], 3.1.1: [MQTT-3.1.4-5]
 #[test]
-fn wrong_credentials_get_the_code_of_the_version() {
+fn wrong_credentials_get_the_code_of_the_version_and_nothing_behind_them_counts() {
     for (connect, expected) in [
         (CONNECT_V311.to_vec(), &b"\x20\x02\0\x05"[..]),
         (connect_v5(b"", b"c"), b"\x20\x03\0\x87\0"),
@@ -130,7 +131,9 @@ fn wrong_credentials_get_the_code_of_the_version() {
         rig.receive(&connect);
         let (_, sent) = rig.answer(refused(ReasonCode::NotAuthorized));
         assert_eq!(sent, expected);
-        assert!(rig.connection.is_closing() && rig.inputs.is_empty());
+        assert!(rig.connection.is_closing());
+        assert_eq!(rig.receive(b"\xc0\0"), 2);
+        assert!(rig.inputs.is_empty());
     }
 }
 

@@ -87,7 +87,7 @@ async fn a_connection_without_connect_is_closed_when_its_time_is_up() {
     assert!(!task.is_finished());
     tokio::time::sleep(Duration::from_millis(2)).await;
 
-    assert_eq!(read_to_end(&mut client).await, []);
+    assert_eq!(read_to_end(&mut client).await, [0_u8; 0]);
     drop(client);
     task.await.expect("over");
 }
@@ -193,7 +193,7 @@ async fn after_the_end_of_the_stream_a_client_gets_a_limited_time_to_close() {
     let server = TestServer::start();
     let (mut client, task) = server.connected("c").await;
     client.write_all(&DISCONNECT).await.expect("open");
-    assert_eq!(read_to_end(&mut client).await, []);
+    assert_eq!(read_to_end(&mut client).await, [0_u8; 0]);
 
     tokio::time::sleep(LINGER_TIME_MAX - Duration::from_millis(1)).await;
     assert!(!task.is_finished());
@@ -207,7 +207,7 @@ async fn after_the_end_of_the_stream_a_limited_number_of_bytes_is_thrown_away() 
     let server = TestServer::start();
     let (mut client, task) = server.connected("c").await;
     client.write_all(&DISCONNECT).await.expect("open");
-    assert_eq!(read_to_end(&mut client).await, []);
+    assert_eq!(read_to_end(&mut client).await, [0_u8; 0]);
 
     client.write_all(&vec![0; LINGER_BYTES_MAX]).await.expect("thrown away");
     tokio::task::yield_now().await;
