@@ -1,3 +1,4 @@
+use std::fmt;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -39,6 +40,12 @@ pub enum Observed {
 /// One network connection. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(u64);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link {}", self.0)
+    }
+}
 
 /// When a batch of durable changes counts as durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
