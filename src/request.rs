@@ -57,6 +57,7 @@ pub struct Identity {
 
 /// What a connected client asks of the broker: one decoded and legal packet.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum Request {
     /// PUBLISH. `id` is there for QoS 1 and 2.
     Publish { id: Option<InboundId>, dup: bool, message: Message },
@@ -84,6 +85,7 @@ pub enum Request {
 
 /// What the broker has for a connection to send.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum Outgoing {
     /// CONNACK with success.
     ConnAck(Box<ConnAck>),
@@ -141,6 +143,7 @@ pub struct Delivery {
 
 /// A question about credentials that a connection waits for an answer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum AuthRequest {
     /// CONNECT without an authentication method.
     Credentials { client_id: ClientId, username: Option<String>, password: Option<Vec<u8>> },
@@ -154,6 +157,7 @@ pub enum AuthRequest {
 
 /// The answer to an [`AuthRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum AuthAnswer {
     /// Who the client is, with data for the CONNACK or the last AUTH.
     Accept { identity: Identity, data: Option<Vec<u8>> },
@@ -161,11 +165,4 @@ pub enum AuthAnswer {
     Continue { data: Vec<u8> },
     /// No: the reason for CONNACK or DISCONNECT.
     Refuse { reason: ReasonCode },
-}
-
-/// How a network connection ended, as the broker needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The socket closed or failed, or the client broke the protocol: the will is due.
-    Lost,
 }

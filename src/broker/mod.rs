@@ -134,7 +134,10 @@ impl Broker {
                 return self.handle_publish(id, key, packet, &message, now, actions);
             }
             Request::RefusePublish { id: packet, qos, reason } => {
-                self.refuse_publish(id, key, packet, qos, reason);
+                self.stats.publishes_received += 1;
+                if packet.is_none() || self.admit(id, now, actions) {
+                    self.refuse_publish(id, key, packet, qos, reason);
+                }
             }
             Request::PubAck { id: packet, .. } => self.handle_puback(id, key, packet, now, actions),
             Request::PubRec { id: packet, reason } => {

@@ -100,7 +100,7 @@ impl Broker {
     }
 
     /// Counts a new exchange against our receive maximum (`[MQTT-3.3.4-7]`, `[MQTT-3.3.4-8]`).
-    fn admit(&mut self, id: ConnId, now: Timestamp, actions: &mut Actions) -> bool {
+    pub(super) fn admit(&mut self, id: ConnId, now: Timestamp, actions: &mut Actions) -> bool {
         let conn = self.conns.get_mut(id).expect("a request comes over a connection");
         let full = conn.unfinished >= u32::from(self.settings.receive_maximum);
         if full && conn.protocol.is_v5() {

@@ -18,8 +18,10 @@ pub(super) struct Sys {
 #[derive(Debug, Clone, Copy, Default)]
 struct Load([f64; 3]);
 
+type Counter = fn(&Stats) -> u64;
+
 /// The counters that have a load average, by the name of its topic.
-const LOADS: [(&str, fn(&Stats) -> u64); 8] = [
+const LOADS: [(&str, Counter); 8] = [
     ("messages/received", |stats| stats.packets_received),
     ("messages/sent", |stats| stats.packets_sent),
     ("publish/received", |stats| stats.publishes_received),

@@ -26,6 +26,7 @@ pub struct Batch {
 
 /// One change to state that outlives the process.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum Change {
     /// A session that outlives its connection came into being.
     SessionOpened { session: SessionNumber, client_id: ClientId, expiry_secs: u32 },

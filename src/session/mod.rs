@@ -6,6 +6,8 @@ mod direct;
 mod inbound;
 mod outbound;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -60,10 +60,8 @@ impl Outbound {
 
     /// What to send next, if anything may be sent. Messages that will not be sent are reported.
     pub fn poll(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
-        if self.resent < self.sent {
-            if let Some(outgoing) = self.poll_resend(context) {
-                return Some(outgoing);
-            }
+        if let Some(outgoing) = self.poll_resend(context) {
+            return Some(outgoing);
         }
         self.drop_unsendable(context, dropped);
         let numbered = self.sendable_arrival(context);

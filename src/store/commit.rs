@@ -39,9 +39,8 @@ impl Commits {
 mod tests {
     use super::*;
     use crate::journal::{Change, SessionNumber};
-    use crate::store::MemoryStore;
+    use crate::store::{MemoryStore, Visitor};
     use std::io;
-    use std::ops::ControlFlow;
 
     #[test]
     fn a_batch_is_durable_when_the_store_has_taken_it() {
@@ -71,12 +70,7 @@ mod tests {
             Ok(None)
         }
 
-        fn scan(
-            &self,
-            _: &[u8],
-            _: &[u8],
-            _: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-        ) -> Result<(), StoreError> {
+        fn scan(&self, _: &[u8], _: &[u8], _: &mut Visitor<'_>) -> Result<(), StoreError> {
             Ok(())
         }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
-use super::{Operation, Store, StoreError};
+use super::{Operation, Store, StoreError, Visitor};
 
 /// A store that survives nothing: for `durability = "memory"` and for tests.
 #[derive(Debug, Clone, Default)]
@@ -24,12 +24,7 @@ impl Store for MemoryStore {
         Ok(self.entries.get(key).cloned())
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError> {
         let start = Bound::Included(prefix.max(from));
         for (key, value) in self.entries.range::<[u8], _>((start, Bound::Unbounded)) {
             if !key.starts_with(prefix) || visit(key, value).is_break() {
@@ -47,6 +42,7 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::ControlFlow;
 
     #[test]
     fn what_was_put_is_there_until_it_is_deleted() {

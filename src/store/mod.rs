@@ -9,6 +9,9 @@ pub use memory::MemoryStore;
 
 use std::ops::ControlFlow;
 
+/// Sees a key and its value, and says whether to go on.
+pub type Visitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// An ordered map from bytes to bytes that survives what its engine promises to survive.
 pub trait Store: Send {
     /// Applies all operations or none, in order. When it returns they are durable.
@@ -32,12 +35,7 @@ pub trait Store: Send {
     /// # Errors
     ///
     /// [`StoreError`] if it cannot be read.
-    fn scan(
-        &self,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError>;
 
     /// Bytes that it takes up where it keeps them.
     ///

@@ -1,0 +1,352 @@
+use super::*;
+use crate::request::{Delivery, Outgoing};
+use crate::types::{
+    GroupKey, Message, MessageHead, OutboundId, PacketId, QoS, SubscriptionIds, Timestamp,
+};
+
+#[test]
+fn messages_go_out_in_the_order_of_their_arrival_whatever_their_qos() {
+    let mut outbound = Outbound::default();
+    for (payload, qos) in ["a", "b", "c", "d"].into_iter().zip([1, 0, 2, 0]) {
+        offer(&mut outbound, payload, qos);
+    }
+    assert_eq!(sent(&mut outbound), ["a", "b", "c", "d"]);
+}
+
+/// `[MQTT-3.3.4-9]`; QoS 0 is not held against the receive maximum.
+#[test]
+fn the_receive_maximum_holds_back_all_but_qos_0() {
+    let mut outbound = Outbound::default();
+    for (payload, qos) in ["a", "b", "c"].into_iter().zip([1, 1, 0]) {
+        offer(&mut outbound, payload, qos);
+    }
+    let context = Context { receive_maximum: 1, ..context() };
+
+    assert_eq!(sent_in(&mut outbound, &context), ["a", "c"]);
+    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(sent_in(&mut outbound, &context), ["b"]);
+}
+
+/// `[MQTT-4.4.0-1]`, `[MQTT-4.6.0-1]`, `[MQTT-3.3.1-1]`
+#[test]
+fn a_new_connection_gets_what_is_unfinished_again_in_order_with_its_ids() {
+    let mut outbound = Outbound::default();
+    for (payload, qos) in ["a", "b", "c", "d"].into_iter().zip([1, 2, 2, 1]) {
+        offer(&mut outbound, payload, qos);
+    }
+    assert_eq!(sent(&mut outbound).len(), 4);
+    assert_eq!(outbound.handle_pubrec(id(2)), Ok((1, true)));
+    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    offer(&mut outbound, "e", 1);
+
+    outbound.start_connection();
+
+    assert!(matches!(poll(&mut outbound), Some(Outgoing::PubRel { id, .. }) if id == self::id(2)));
+    let (again, also, new) =
+        (publish(&mut outbound), publish(&mut outbound), publish(&mut outbound));
+    assert_eq!((again.id, again.dup, again.message.payload()), (Some(id(3)), true, &b"c"[..]));
+    assert_eq!((also.id, also.dup, also.message.payload()), (Some(id(4)), true, &b"d"[..]));
+    assert_eq!((new.id, new.dup, new.message.payload()), (Some(id(5)), false, &b"e"[..]));
+    assert_eq!(poll(&mut outbound), None);
+}
+
+#[test]
+fn nothing_is_sent_twice_on_one_connection() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "a", 1);
+    assert_eq!(sent(&mut outbound), ["a"]);
+    assert_eq!(sent(&mut outbound), [""; 0]);
+}
+
+#[test]
+fn a_lower_receive_maximum_holds_for_what_is_sent_again() {
+    let mut outbound = Outbound::default();
+    for payload in ["a", "b", "c"] {
+        offer(&mut outbound, payload, 1);
+    }
+    assert_eq!(sent(&mut outbound).len(), 3);
+
+    outbound.start_connection();
+    let context = Context { receive_maximum: 1, ..context() };
+
+    for (payload, number) in ["a", "b", "c"].into_iter().zip(1..) {
+        assert_eq!(sent_in(&mut outbound, &context), [payload]);
+        outbound.handle_puback(id(number)).expect("in flight");
+    }
+    assert!(outbound.is_empty());
+}
+
+/// The id follows from the queue number, and no two unfinished messages share one
+/// (`[MQTT-2.2.1-3]`).
+#[test]
+fn the_sender_waits_rather_than_use_an_id_twice() {
+    let mut outbound = Outbound::default();
+    for _ in 0..65_536 {
+        offer(&mut outbound, "m", 1);
+    }
+    let context = Context { receive_maximum: u16::MAX, ..context() };
+    assert_eq!(sent_in(&mut outbound, &context).len(), 65_535);
+    for packet in 2..=65_535 {
+        outbound.handle_puback(id(packet)).expect("in flight");
+    }
+    assert_eq!(sent_in(&mut outbound, &context), [""; 0], "id 1 is still unfinished");
+
+    outbound.handle_puback(id(1)).expect("in flight");
+
+    assert_eq!(publish(&mut outbound).id, Some(id(1)));
+    assert_eq!(outbound.handle_puback(id(1)), Ok(65_535));
+    assert!(outbound.is_empty());
+}
+
+#[test]
+fn acknowledgements_that_do_not_belong_are_told_apart() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "a", 1);
+    offer(&mut outbound, "b", 2);
+    assert_eq!(outbound.handle_puback(id(1)), Err(AckError::Unknown), "not sent yet");
+    assert_eq!(sent(&mut outbound).len(), 2);
+
+    assert_eq!(outbound.handle_pubrec(id(1)), Err(AckError::OutOfPlace));
+    assert_eq!(outbound.handle_pubcomp(id(1)), Err(AckError::OutOfPlace));
+    assert_eq!(outbound.handle_puback(id(2)), Err(AckError::OutOfPlace));
+    assert_eq!(outbound.handle_pubcomp(id(2)), Err(AckError::OutOfPlace));
+    assert_eq!(outbound.handle_puback(id(3)), Err(AckError::Unknown));
+
+    assert_eq!(outbound.handle_pubrec(id(2)), Ok((1, true)));
+    assert_eq!(outbound.handle_pubrec(id(2)), Ok((1, false)));
+    assert_eq!(outbound.handle_pubrec_refusal(id(2)), Err(AckError::OutOfPlace));
+    assert_eq!(outbound.handle_pubcomp(id(2)), Ok(1));
+    assert_eq!(outbound.handle_pubcomp(id(2)), Err(AckError::Unknown));
+}
+
+#[test]
+fn a_full_queue_refuses_the_new_message_and_what_was_sent_does_not_count() {
+    let limits = QueueLimits { messages_max: 2, ..limits() };
+    for qos in [0, 1] {
+        let mut outbound = Outbound::default();
+        assert!(outbound.offer(new("a", qos), limits).is_ok());
+        assert!(outbound.offer(new("b", qos), limits).is_ok());
+        assert_eq!(outbound.offer(new("c", qos), limits), Err(QueueFull));
+        assert!(outbound.offer(new("d", 1 - qos), limits).is_ok(), "the other queue has room");
+
+        assert_eq!(sent(&mut outbound).len(), 3);
+        assert!(outbound.offer(new("e", qos), limits).is_ok());
+    }
+}
+
+#[test]
+fn a_queue_is_bounded_in_bytes_too() {
+    let bytes = new("a", 1).message.len();
+    for (bytes_max, fits) in [(2 * bytes, true), (2 * bytes - 1, false)] {
+        let limits = QueueLimits { bytes_max, ..limits() };
+        let mut outbound = Outbound::default();
+        assert!(outbound.offer(new("a", 1), limits).is_ok());
+        assert_eq!(outbound.offer(new("b", 1), limits).is_ok(), fits);
+        assert_eq!(outbound.queued_bytes(), if fits { 2 * bytes } else { bytes });
+    }
+}
+
+#[test]
+fn the_oldest_unsent_message_makes_way_where_the_rule_says_so() {
+    let limits = QueueLimits { messages_max: 2, rule: QueueRule::DropOldest, ..limits() };
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "sent", 1);
+    assert_eq!(sent(&mut outbound), ["sent"]);
+    for payload in ["a", "b"] {
+        outbound.offer(new(payload, 1), limits).expect("room");
+    }
+
+    let offered = outbound.offer(new("c", 1), limits).expect("the oldest made way");
+
+    assert_eq!(offered, Offered { number: Some(3), dropped: vec![Some(1)] });
+    assert_eq!(sent(&mut outbound), ["b", "c"]);
+    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(outbound.handle_puback(id(3)), Ok(2));
+    assert_eq!(outbound.handle_puback(id(4)), Ok(3));
+    assert!(outbound.is_empty());
+}
+
+#[test]
+fn a_message_that_no_room_can_be_made_for_is_refused() {
+    let limits = QueueLimits { bytes_max: 3, rule: QueueRule::DropOldest, ..limits() };
+    assert_eq!(Outbound::default().offer(new("a", 1), limits), Err(QueueFull));
+}
+
+/// `[MQTT-3.3.2-5]`, and never an exchange that has begun.
+#[test]
+fn expired_messages_are_dropped_unless_they_were_sent() {
+    let mut outbound = Outbound::default();
+    for (payload, qos) in ["sent", "late", "lost"].into_iter().zip([2, 1, 0]) {
+        let mut delivery = new(payload, qos);
+        let head = MessageHead { expires_at: Some(Timestamp(10)), ..delivery.message.head() };
+        delivery.message = delivery.message.with_head(head);
+        outbound.offer(delivery, limits()).expect("room");
+        if payload == "sent" {
+            assert_eq!(sent(&mut outbound), ["sent"]);
+        }
+    }
+    outbound.start_connection();
+    let context = Context { now: Timestamp(10), ..context() };
+
+    let mut dropped = Vec::new();
+    let again = outbound.poll(&context, &mut dropped);
+    assert!(matches!(again, Some(Outgoing::Publish(delivery)) if delivery.dup));
+    assert_eq!(outbound.poll(&context, &mut dropped), None);
+
+    let cause = DropCause::Expired;
+    let late = [Dropped { number: Some(1), cause }, Dropped { number: None, cause }];
+    assert_eq!(dropped, late);
+}
+
+/// `[MQTT-3.1.2-25]`: dropped as if it had been sent, and no obstacle to those behind it.
+#[test]
+fn a_message_larger_than_the_client_takes_does_not_block_the_queue() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "much too long", 1);
+    offer(&mut outbound, "ok", 1);
+    // 2 bytes of header, 3 of topic, 2 of packet id, 1 of properties, 2 of payload
+    let context = Context { protocol: Protocol::V5, maximum_packet_size: 10, ..context() };
+
+    let mut dropped = Vec::new();
+    let next = outbound.poll(&context, &mut dropped);
+
+    assert!(matches!(next, Some(Outgoing::Publish(delivery)) if delivery.id == Some(id(2))));
+    assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);
+}
+
+#[test]
+fn what_is_not_durable_waits_and_so_does_all_behind_it_in_its_queue() {
+    let mut outbound = Outbound::default();
+    let gated = NewDelivery { gate: Lsn(5), ..new("a", 2) };
+    outbound.offer(gated, limits()).expect("room");
+    offer(&mut outbound, "b", 1);
+    offer(&mut outbound, "c", 0);
+
+    assert_eq!(sent_in(&mut outbound, &Context { durable: Lsn(4), ..context() }), ["c"]);
+    assert_eq!(sent_in(&mut outbound, &Context { durable: Lsn(5), ..context() }), ["a", "b"]);
+}
+
+#[test]
+fn a_pubrel_waits_for_its_pubrec_to_be_durable_also_on_the_next_connection() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "a", 2);
+    assert_eq!(sent(&mut outbound), ["a"]);
+    assert_eq!(outbound.handle_pubrec(id(1)), Ok((0, true)));
+    outbound.gate_pubrel(id(1), Lsn(7));
+    assert_eq!(outbound.pubrel_gate(id(1)), Lsn(7));
+
+    outbound.start_connection();
+
+    let mut dropped = Vec::new();
+    assert_eq!(outbound.poll(&Context { durable: Lsn(6), ..context() }, &mut dropped), None);
+    let again = outbound.poll(&Context { durable: Lsn(7), ..context() }, &mut dropped);
+    assert!(matches!(again, Some(Outgoing::PubRel { .. })));
+}
+
+/// `[MQTT-4.8.2-4]`, `[MQTT-4.8.2-5]`
+#[test]
+fn shared_messages_are_handed_on_but_not_qos_2_that_was_sent() {
+    let mut outbound = Outbound::default();
+    let group = Some(GroupKey(1));
+    for (payload, qos) in ["own", "sent 1", "sent 2"].into_iter().zip([1, 1, 2]) {
+        let group = group.filter(|_| payload != "own");
+        outbound.offer(NewDelivery { group, ..new(payload, qos) }, limits()).expect("room");
+    }
+    assert_eq!(sent(&mut outbound).len(), 3);
+    for (payload, qos) in ["queued 2", "queued 0"].into_iter().zip([2, 0]) {
+        outbound.offer(NewDelivery { group, ..new(payload, qos) }, limits()).expect("room");
+    }
+    assert!(outbound.take_shared(|_| false).is_empty());
+
+    let taken = outbound.take_shared(|group| group == GroupKey(1));
+    let direct = outbound.take_shared_direct();
+
+    let payload = |new: &NewDelivery| String::from_utf8_lossy(new.message.payload()).into_owned();
+    let numbered: Vec<_> = taken.iter().map(|(number, new)| (*number, payload(new))).collect();
+    assert_eq!(numbered, [(1, "sent 1".to_owned()), (3, "queued 2".to_owned())]);
+    assert_eq!(direct.iter().map(payload).collect::<Vec<_>>(), ["queued 0"]);
+    assert!(outbound.has_shared(), "the message of QoS 2 that was sent");
+    assert_eq!((outbound.queued(), outbound.queued_bytes(), outbound.in_flight()), (0, 0, 2));
+    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(outbound.handle_puback(id(2)), Err(AckError::Unknown));
+    assert_eq!(outbound.handle_pubrec(id(3)), Ok((2, true)));
+    assert_eq!(outbound.handle_pubcomp(id(3)), Ok(2));
+    assert!(outbound.is_empty() && !outbound.has_shared());
+}
+
+#[test]
+fn messages_behind_one_that_was_handed_on_keep_their_numbers() {
+    let mut outbound = Outbound::default();
+    let shared = NewDelivery { group: Some(GroupKey(1)), ..new("a", 1) };
+    offer(&mut outbound, "first", 1);
+    outbound.offer(shared, limits()).expect("room");
+    offer(&mut outbound, "last", 1);
+
+    assert_eq!(outbound.take_shared(|_| true).len(), 1);
+
+    assert_eq!(publish(&mut outbound).id, Some(id(1)));
+    assert_eq!(publish(&mut outbound).id, Some(id(3)));
+    assert_eq!(poll(&mut outbound), None);
+}
+
+fn offer(outbound: &mut Outbound, payload: &str, qos: u8) {
+    outbound.offer(new(payload, qos), limits()).expect("room");
+}
+
+fn new(payload: &str, qos: u8) -> NewDelivery {
+    let qos = QoS::from_bits(qos).expect("0 to 2");
+    let head = MessageHead { qos, ..MessageHead::default() };
+    NewDelivery {
+        message: Message::new(head, "t", &[], payload.as_bytes()),
+        qos,
+        retain: false,
+        subscription_ids: SubscriptionIds::None,
+        gate: Lsn::NONE,
+        group: None,
+    }
+}
+
+fn limits() -> QueueLimits {
+    QueueLimits { messages_max: usize::MAX, bytes_max: usize::MAX, rule: QueueRule::RefuseNew }
+}
+
+fn context() -> Context {
+    Context {
+        now: Timestamp(0),
+        durable: Lsn::NONE,
+        protocol: Protocol::V311,
+        receive_maximum: u16::MAX,
+        maximum_packet_size: u32::MAX,
+    }
+}
+
+fn id(packet: u16) -> OutboundId {
+    OutboundId(PacketId::new(packet).expect("not zero"))
+}
+
+fn poll(outbound: &mut Outbound) -> Option<Outgoing> {
+    outbound.poll(&context(), &mut Vec::new())
+}
+
+fn publish(outbound: &mut Outbound) -> Delivery {
+    match poll(outbound) {
+        Some(Outgoing::Publish(delivery)) => delivery,
+        other => panic!("expected a PUBLISH, not {other:?}"),
+    }
+}
+
+fn sent(outbound: &mut Outbound) -> Vec<String> {
+    sent_in(outbound, &context())
+}
+
+/// The payloads of all PUBLISH packets that may be sent now.
+fn sent_in(outbound: &mut Outbound, context: &Context) -> Vec<String> {
+    std::iter::from_fn(|| outbound.poll(context, &mut Vec::new()))
+        .map(|outgoing| match outgoing {
+            Outgoing::Publish(delivery) => {
+                String::from_utf8_lossy(delivery.message.payload()).into_owned()
+            }
+            other => panic!("expected a PUBLISH, not {other:?}"),
+        })
+        .collect()
+}
