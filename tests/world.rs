@@ -96,3 +96,15 @@ fn credentials_are_decided_about_by_whom_the_test_names() {
 
     assert_eq!((connack.reason, asked.get()), (ReasonCode::NotAuthorized, 1));
 }
+
+#[test]
+fn nothing_comes_before_connack() {
+    let world = World::new().with_delayed_commits();
+    let mut client = world.connect(V311, "c").persistent().send();
+    client.send(Packet::PingReq);
+    client.expect_nothing();
+    world.commit();
+
+    client.expect_connack();
+    assert_eq!(client.expect(), Packet::PingResp);
+}

@@ -6,7 +6,7 @@ use fulmar::codec::{
     SubscribeFilter, Unsubscribe,
 };
 use fulmar::request::EXPIRY_NEVER;
-use fulmar::types::{PacketId, QoS, ReasonCode, SubscriptionOptions, Timestamp};
+use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, SubscriptionOptions, Timestamp};
 
 use crate::common::{LinkId, ack};
 use crate::ledger::{Ledger, Seen, Sent, WATCHER};
@@ -60,7 +60,7 @@ pub struct Opening {
 const OUTGOING_MAX: usize = 8;
 
 const FILTERS: [&str; 8] =
-    ["t/#", "t/+", "t/0", "t/1", "r/#", "w/+", "$share/g/s/+", "$share/g/s/+"];
+    ["topic/#", "topic/+", "topic/0", "topic/1", "r/#", "w/+", "$share/g/s/+", "$share/g/s/+"];
 
 impl Client {
     pub fn new(index: usize, habits: Habits) -> Self {
@@ -70,9 +70,14 @@ impl Client {
 
     /// Writes CONNECT on a new link. Whatever link it had is not its concern any more.
     pub fn connect(&mut self, link: LinkId, opening: Opening, ledger: &mut Ledger, now: Timestamp) {
-        self.storage.starting_over |= opening.starting_over;
+        // A session that may end by itself may have ended, and another begun, in a CONNECT whose
+        // CONNACK never came: Session Present would then speak of the other one.
+        let in_doubt = self.storage.unanswered && !self.habits.steady;
+        self.storage.unanswered = true;
+        self.storage.starting_over |= opening.starting_over || in_doubt;
         if self.storage.starting_over {
             self.storage.forget();
+            self.storage.kept = false;
             ledger.session_over(self.index);
         }
         let payload = opening.will.as_ref().map(|(key, sent, _)| key.payload(sent.padding));
@@ -213,12 +218,23 @@ impl Client {
 
     fn connected(&mut self, connack: &ConnAck<'_>, ledger: &mut Ledger, now: Timestamp) {
         let online = self.session.as_mut().expect("reading");
+        online.dismissed = connack.reason != ReasonCode::Success;
+        if online.dismissed {
+            return;
+        }
         online.accepted = true;
+        self.storage.unanswered = false;
         online.window = connack.receive_maximum.map_or(usize::from(u16::MAX), usize::from);
         online.alias_maximum = connack.topic_alias_maximum.unwrap_or(0);
         online.expiry_secs = connack.session_expiry_secs.unwrap_or(online.expiry_secs);
         online.keep_alive_secs = connack.server_keep_alive_secs.unwrap_or(online.keep_alive_secs);
-        if connack.session_present {
+        // 3.1 has no Session Present: the client must know itself what it left behind.
+        let present = match self.habits.protocol {
+            Protocol::V31 => self.storage.kept,
+            _ => connack.session_present,
+        };
+        self.storage.kept = !self.storage.starting_over;
+        if present {
             return self.resume(ledger, now);
         }
         self.storage.starting_over = false;
@@ -333,7 +349,7 @@ impl Client {
             0..6 => {
                 let secs = rng.range(1..8) as u32;
                 let expires = self.habits.protocol.is_v5() && rng.chance(150);
-                let topic = format!("t/{}", rng.range(0..3));
+                let topic = format!("topic/{}", rng.range(0..3));
                 let expiry_secs = expires.then_some(secs);
                 Sent { padding, expiry_secs, ..Sent::new(self.index, topic, qos) }
             }

@@ -131,18 +131,32 @@ impl Sessions {
         self.wills.insert(key, fate);
     }
 
-    /// CONNACK: what it says must be what was decided.
-    pub fn connected(&mut self, client: usize, link: LinkId, connack: &ConnAck<'_>) {
+    /// CONNACK: what the client is `told` of its session must be what was decided. Returns whether
+    /// the session goes on.
+    pub fn connected(
+        &mut self,
+        client: usize,
+        link: LinkId,
+        connack: &ConnAck<'_>,
+        told: Option<bool>,
+    ) -> bool {
         let connection = self.clients[client].connection.as_mut().filter(|c| c.link == link);
-        let Some(connection) = connection else { return };
+        let Some(connection) = connection else { return told.unwrap_or(true) };
+        let present = told.unwrap_or(connection.session_present != Expected::Absent);
         match connection.session_present {
-            Expected::Present => assert!(connack.session_present, "client {client} lost its session"),
-            Expected::Absent => assert!(!connack.session_present, "client {client} found a session"),
+            Expected::Present => assert!(present, "client {client} lost its session"),
+            Expected::Absent => assert!(!present, "client {client} found a session"),
             Expected::Either => {}
         }
         connection.expiry_secs = connack.session_expiry_secs.unwrap_or(connection.expiry_secs);
         connection.keep_alive_secs =
             connack.server_keep_alive_secs.unwrap_or(connection.keep_alive_secs);
+        present
+    }
+
+    /// Whether the server takes this link for the client's: no other has taken over.
+    pub fn is_current(&self, client: usize, link: LinkId) -> bool {
+        self.clients[client].connection.as_ref().is_some_and(|c| c.link == link)
     }
 
     pub fn sign_of_life(&mut self, link: LinkId, now: Timestamp) {

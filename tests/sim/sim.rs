@@ -42,7 +42,7 @@ struct Path {
     dead: bool,
 }
 
-const TRACE_EVENTS: usize = 400;
+const TRACE_EVENTS: usize = 4_000;
 
 /// Rounds in which everything must drain once faults have stopped.
 const DRAIN_ROUNDS: usize = 3_000;

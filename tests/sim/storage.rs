@@ -17,6 +17,10 @@ pub struct Storage {
     /// It has chosen to start over and has not been told that the server did: until then every
     /// CONNECT says so again.
     pub starting_over: bool,
+    /// CONNACK to the last CONNECT has not come.
+    pub unanswered: bool,
+    /// The last CONNACK was for a session that stays (3.1 and 3.1.1).
+    pub kept: bool,
     last_id: u16,
 }
 

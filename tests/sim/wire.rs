@@ -18,6 +18,7 @@ use fulmar::codec::{ConnAck, Connect, Packet, Publish};
 use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, Timestamp};
 
 use crate::common::LinkId;
+use crate::ledger::is_shared;
 use crate::packets::{Key, decoded, next_packet};
 use crate::sessions::{Goodbye, Sessions};
 
@@ -25,7 +26,7 @@ pub struct Wire {
     pub sessions: Sessions,
     links: BTreeMap<LinkId, Line>,
     exchanges: Vec<Exchanges>,
-    /// When a message with an expiry interval first reached the server, and the interval.
+    /// When a message with an expiry interval last reached the server, and the interval.
     expiring: BTreeMap<Key, (Timestamp, u32)>,
 }
 
@@ -33,7 +34,8 @@ pub struct Wire {
 #[derive(Default)]
 struct Exchanges {
     open: BTreeMap<PacketId, Exchange>,
-    /// The client's last packet came when the link ended: the server may not have read it.
+    /// The server may have this exchange or not: it had not read everything when the link ended,
+    /// or has handed the message on.
     doubtful: BTreeMap<PacketId, Exchange>,
     count: u64,
 }
@@ -45,6 +47,8 @@ struct Exchange {
     order: u64,
     released: bool,
     link: LinkId,
+    /// Once the link is lost the server may hand it on to another member (section 4.8.2).
+    may_move: bool,
 }
 
 /// One connection as the server sees it.
@@ -122,7 +126,7 @@ impl Wire {
                 line.ask(&publish);
                 let key = Key::of(publish.payload);
                 if let Some(secs) = publish.properties.message_expiry_secs {
-                    self.expiring.entry(key).or_insert((now, secs));
+                    self.expiring.insert(key, (now, secs));
                 }
             }
             Packet::PubAck(ack) | Packet::PubComp(ack) => {
@@ -167,8 +171,8 @@ impl Wire {
         let line = self.links.get_mut(&id).expect("known");
         match packet {
             Packet::ConnAck(connack) => self.connack(id, client, &connack),
-            Packet::Disconnect(_) => {}
             other if !line.open => panic!("before CONNACK: {other:?}"),
+            Packet::Disconnect(_) => {}
             Packet::Publish(publish) => self.publish(id, client, &publish, now),
             Packet::PubRel(ack) => {
                 let exchange = self.exchanges[client].released(ack.packet_id);
@@ -185,11 +189,15 @@ impl Wire {
     }
 
     fn connack(&mut self, id: LinkId, client: usize, connack: &ConnAck<'_>) {
+        if connack.reason != ReasonCode::Success && !self.sessions.is_current(client, id) {
+            return;
+        }
         let line = self.links.get_mut(&id).expect("known");
         assert_eq!(connack.reason, ReasonCode::Success, "a legal CONNECT was refused");
         assert!(!std::mem::replace(&mut line.open, true), "a second CONNACK");
-        self.sessions.connected(client, id, connack);
-        if !connack.session_present {
+        // 3.1 has no Session Present: what was decided is what holds.
+        let told = (line.protocol != Protocol::V31).then_some(connack.session_present);
+        if !self.sessions.connected(client, id, connack, told) {
             self.exchanges[client].open.clear();
             self.exchanges[client].doubtful.clear();
         }
@@ -197,7 +205,7 @@ impl Wire {
 
     fn publish(&mut self, id: LinkId, client: usize, publish: &Publish<'_>, now: Timestamp) {
         let line = self.links.get_mut(&id).expect("known");
-        line.check_alias(publish);
+        let shared = is_shared(&line.topic_of(publish));
         let key = Key::of(publish.payload);
         self.check_expiry(key, publish, now);
         let Some(packet_id) = publish.packet_id else {
@@ -205,7 +213,9 @@ impl Wire {
             return;
         };
         let line = self.links.get_mut(&id).expect("known");
-        let order = self.exchanges[client].start(packet_id, key, publish.dup, id);
+        let may_move = shared && publish.qos == QoS::AtLeastOnce;
+        let exchange = Exchange { key, order: 0, released: false, link: id, may_move };
+        let order = self.exchanges[client].start(packet_id, exchange, publish.dup);
         if publish.dup {
             assert!(line.last_resent < Some(order), "sent again out of order: {key:?}");
             line.last_resent = Some(order);
@@ -223,17 +233,20 @@ impl Wire {
         let ends = since.plus_secs(u64::from(secs));
         assert!(publish.dup || now <= ends, "expired: {key:?}");
         if let Some(left) = left {
-            let really = (ends.since(now).as_millis() / 1000) as u32;
-            assert!(left.abs_diff(really) <= 1, "{left} s left to {key:?} instead of {really}");
+            let most = ends.since(now).as_millis().div_ceil(1000).max(1) as u32;
+            assert!((1..=most).contains(&left), "{left} s left to {key:?} instead of {most}");
         }
     }
 
     /// The server is done with a link. `all_read`: it had read everything that came.
     pub fn ended(&mut self, id: LinkId, now: Timestamp, all_read: bool) {
         let Some(line) = self.links.remove(&id) else { return };
+        let Exchanges { open, doubtful, .. } = &mut self.exchanges[line.client];
         if !all_read {
-            self.exchanges[line.client].doubtful.extend(line.finished);
+            doubtful.extend(line.finished);
         }
+        doubtful.extend(open.iter().filter(|(_, exchange)| exchange.may_move).map(copy));
+        open.retain(|_, exchange| !exchange.may_move);
         self.sessions.ended(line.client, id, now, all_read);
     }
 
@@ -250,27 +263,31 @@ impl Wire {
     }
 }
 
+fn copy((id, exchange): (&PacketId, &Exchange)) -> (PacketId, Exchange) {
+    (*id, exchange.clone())
+}
+
 impl Exchanges {
     /// A PUBLISH goes out: gives the order of its first one.
-    fn start(&mut self, id: PacketId, key: Key, dup: bool, link: LinkId) -> u64 {
-        if let Some(exchange) = self.doubtful.remove(&id).filter(|doubtful| dup && doubtful.key == key) {
-            self.open.entry(id).or_insert(exchange);
+    fn start(&mut self, id: PacketId, new: Exchange, dup: bool) -> u64 {
+        let key = new.key;
+        if let Some(doubtful) = self.doubtful.remove(&id).filter(|old| dup && old.key == key) {
+            self.open.entry(id).or_insert(doubtful);
         }
         match self.open.get_mut(&id) {
             None => {
                 assert!(!dup, "DUP on the first PUBLISH: {key:?}, packet id {id}");
                 self.count += 1;
-                let exchange = Exchange { key, order: self.count, released: false, link };
-                self.open.insert(id, exchange);
+                self.open.insert(id, Exchange { order: self.count, ..new });
                 self.count
             }
             Some(exchange) => {
                 let of = exchange.key;
                 assert_eq!(key, of, "packet id {id} taken while its exchange is unfinished");
                 assert!(!exchange.released, "PUBLISH after PUBREL: {key:?}, packet id {id}");
-                assert_ne!(exchange.link, link, "sent twice on one connection: {key:?}");
+                assert_ne!(exchange.link, new.link, "sent twice on one connection: {key:?}");
                 assert!(dup, "sent again without DUP: {key:?}, packet id {id}");
-                exchange.link = link;
+                exchange.link = new.link;
                 exchange.order
             }
         }
@@ -307,15 +324,16 @@ impl Line {
         assert_eq!(next, Some(id), "{answer} to client {} is not the next answer due", self.client);
     }
 
-    fn check_alias(&mut self, publish: &Publish<'_>) {
+    /// The topic of a PUBLISH to the client, its alias resolved.
+    fn topic_of(&mut self, publish: &Publish<'_>) -> String {
         let Some(alias) = publish.properties.topic_alias else {
-            return assert_ne!(publish.topic, "", "neither topic nor alias");
+            assert_ne!(publish.topic, "", "neither topic nor alias");
+            return publish.topic.to_owned();
         };
         assert!((1..=self.alias_maximum).contains(&alias), "alias {alias} out of range");
-        if publish.topic.is_empty() {
-            assert!(self.aliases.contains_key(&alias), "alias {alias} was never set");
-        } else {
+        if !publish.topic.is_empty() {
             self.aliases.insert(alias, publish.topic.to_owned());
         }
+        self.aliases.get(&alias).expect("an alias is set before it is used").clone()
     }
 }
