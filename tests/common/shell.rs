@@ -1,5 +1,5 @@
-use std::fmt;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use fulmar::auth::{Authenticator as _, NoCredentials, PeerInfo};

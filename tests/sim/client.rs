@@ -39,13 +39,21 @@ pub struct Online {
     /// Acknowledgements decided on and not yet written, in order.
     pub replies: VecDeque<Vec<u8>>,
     window: usize,
-    pending: BTreeMap<PacketId, Vec<(String, Option<QoS>)>>,
+    pending: BTreeMap<PacketId, Vec<Asked>>,
     aliases_in: BTreeMap<u16, String>,
     aliases_out: Vec<String>,
     alias_maximum: u16,
     expiry_secs: u32,
     keep_alive_secs: u16,
     last_written: Timestamp,
+}
+
+/// One filter of a SUBSCRIBE that has not been answered.
+struct Asked {
+    filter: String,
+    qos: QoS,
+    /// For the ledger.
+    at: u64,
 }
 
 /// How a client connects.
@@ -81,7 +89,8 @@ impl Client {
             ledger.session_over(self.index);
         }
         let payload = opening.will.as_ref().map(|(key, sent, _)| key.payload(sent.padding));
-        let topic = opening.will.as_ref().map(|(_, sent, _)| sent.topic.clone()).unwrap_or_default();
+        let topic =
+            opening.will.as_ref().map(|(_, sent, _)| sent.topic.clone()).unwrap_or_default();
         let v5 = self.habits.protocol.is_v5();
         let will = opening.will.map(|(key, sent, delay)| {
             let will = LastWill {
@@ -149,12 +158,7 @@ impl Client {
 
     /// How it connects to finish what is unfinished.
     pub fn last_opening() -> Opening {
-        Opening {
-            starting_over: false,
-            expiry_secs: EXPIRY_NEVER,
-            keep_alive_secs: 0,
-            will: None,
-        }
+        Opening { starting_over: false, expiry_secs: EXPIRY_NEVER, keep_alive_secs: 0, will: None }
     }
 
     fn will(&self, rng: &mut Rng, key: Key) -> (Key, Sent, u32) {
@@ -200,10 +204,9 @@ impl Client {
             }
             Packet::SubAck(suback) => {
                 let asked = online.pending.remove(&suback.packet_id).expect("asked before");
-                for ((filter, qos), reason) in asked.iter().zip(&suback.reasons) {
-                    let granted = ReasonCode::granted(qos.expect("SUBSCRIBE"));
-                    assert_eq!(*reason, granted, "for {filter}");
-                    ledger.subscribed(self.index, filter);
+                for (Asked { filter, qos, at }, reason) in asked.iter().zip(&suback.reasons) {
+                    assert_eq!(*reason, ReasonCode::granted(*qos), "for {filter}");
+                    ledger.subscribed(self.index, filter, *at);
                 }
             }
             Packet::UnsubAck(unsuback) => {
@@ -437,11 +440,12 @@ impl Client {
                 SubscribeFilter { filter, options }
             })
             .collect();
+        let mut pending = Vec::new();
         for &(filter, qos) in asked {
-            ledger.subscribing(self.index, filter, qos);
+            let at = ledger.subscribing(self.index, filter, qos);
             self.storage.filters.insert(filter.to_owned(), qos);
+            pending.push(Asked { filter: filter.to_owned(), qos, at });
         }
-        let pending = asked.iter().map(|&(filter, qos)| (filter.to_owned(), Some(qos))).collect();
         self.session.as_mut().expect("online").pending.insert(packet_id, pending);
         let user_properties = Vec::new();
         self.write(&Packet::Subscribe(Subscribe { packet_id, filters, user_properties }), now);
@@ -458,7 +462,7 @@ impl Client {
         ledger.unsubscribing(self.index, filter);
         let packet_id = self.storage.fresh_id();
         let online = self.session.as_mut().expect("online");
-        online.pending.insert(packet_id, vec![(filter.clone(), None)]);
+        online.pending.insert(packet_id, Vec::new());
         let (filters, user_properties) = (vec![filter.as_str()], Vec::new());
         self.write(&Packet::Unsubscribe(Unsubscribe { packet_id, filters, user_properties }), now);
     }

@@ -68,6 +68,8 @@ struct Reader {
 struct Subscription {
     filter: Filter,
     qos: QoS,
+    /// When the last SUBSCRIBE for it was sent: SUBACK to an earlier one says nothing any more.
+    asked_at: u64,
     /// Since when every matching message of QoS 1 and 2 is owed; `None` while that is not certain.
     certain_since: Option<u64>,
 }
@@ -108,23 +110,30 @@ impl Ledger {
     }
 
     /// SUBSCRIBE is about to be sent. A subscription that is replaced stays in force without a
-    /// gap, so what is owed on its account is owed on, unless its QoS comes or goes.
-    pub fn subscribing(&mut self, client: usize, filter: &str, qos: QoS) {
+    /// gap, so what is owed on its account is owed on, unless its QoS comes or goes. Returns what
+    /// [`Self::subscribed`] is to be told.
+    pub fn subscribing(&mut self, client: usize, filter: &str, qos: QoS) -> u64 {
+        self.clock += 1;
+        let asked_at = self.clock;
         let reader = &mut self.readers[client];
         let parsed = Filter::parse(filter, true).expect("clients send valid filters");
-        reader.ever.push(parsed.clone());
-        let fresh = Subscription { filter: parsed, qos, certain_since: None };
+        if !reader.ever.contains(&parsed) {
+            reader.ever.push(parsed.clone());
+        }
+        let fresh = Subscription { filter: parsed, qos, asked_at, certain_since: None };
         let subscription = reader.subscriptions.entry(filter.to_owned()).or_insert(fresh);
         if subscription.qos.min(qos) == QoS::AtMostOnce {
             subscription.certain_since = None;
         }
-        subscription.qos = qos;
+        (subscription.qos, subscription.asked_at) = (qos, asked_at);
+        asked_at
     }
 
     /// SUBACK came and granted what was asked for.
-    pub fn subscribed(&mut self, client: usize, filter: &str) {
+    pub fn subscribed(&mut self, client: usize, filter: &str, asked_at: u64) {
         let now = self.clock;
-        if let Some(subscription) = self.readers[client].subscriptions.get_mut(filter) {
+        let subscription = self.readers[client].subscriptions.get_mut(filter);
+        if let Some(subscription) = subscription.filter(|s| s.asked_at == asked_at) {
             subscription.certain_since.get_or_insert(now);
         }
     }

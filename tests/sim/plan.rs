@@ -32,7 +32,7 @@ impl Plan {
     pub fn draw(rng: &mut Rng) -> Self {
         let count = rng.range(2..6);
         Self {
-            steps: rng.range(200..900),
+            steps: rng.range(100..600),
             clients: (0..count).map(|_| Habits::draw(rng)).collect(),
             delayed_commits: rng.chance(300),
             faults: rng.pick(&[0, 10, 30, 80]),

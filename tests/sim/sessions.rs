@@ -84,11 +84,16 @@ impl Sessions {
     }
 
     /// A CONNECT reaches the server, which decides about it at once.
-    pub fn connecting(&mut self, client: usize, link: LinkId, connect: &Connect<'_>, now: Timestamp) {
+    pub fn connecting(
+        &mut self,
+        client: usize,
+        link: LinkId,
+        connect: &Connect<'_>,
+        now: Timestamp,
+    ) {
         let clean = connect.clean_start;
-        let will = connect.will.as_ref().map(|will| {
-            (Key::of(will.payload), will.delay_secs.unwrap_or(0))
-        });
+        let will =
+            connect.will.as_ref().map(|will| (Key::of(will.payload), will.delay_secs.unwrap_or(0)));
         self.take_over(client, clean, now);
         let session = &mut self.clients[client];
         let expected = session.expected(clean, now);
@@ -98,7 +103,8 @@ impl Sessions {
                 _ if now < due => Fate::Never,
                 _ => Fate::Due(due),
             };
-            self.wills.insert(key, if now == due || session.doubtful { Fate::Either } else { fate });
+            self.wills
+                .insert(key, if now == due || session.doubtful { Fate::Either } else { fate });
         }
         session.doubtful = false;
         session.ends_at = None;
@@ -154,11 +160,6 @@ impl Sessions {
         present
     }
 
-    /// Whether the server takes this link for the client's: no other has taken over.
-    pub fn is_current(&self, client: usize, link: LinkId) -> bool {
-        self.clients[client].connection.as_ref().is_some_and(|c| c.link == link)
-    }
-
     pub fn sign_of_life(&mut self, link: LinkId, now: Timestamp) {
         for session in &mut self.clients {
             if let Some(connection) = session.connection.as_mut().filter(|c| c.link == link) {
@@ -169,7 +170,9 @@ impl Sessions {
 
     /// DISCONNECT reaches the server.
     pub fn goodbye(&mut self, client: usize, link: LinkId, goodbye: Goodbye) {
-        if let Some(connection) = self.clients[client].connection.as_mut().filter(|c| c.link == link) {
+        if let Some(connection) =
+            self.clients[client].connection.as_mut().filter(|c| c.link == link)
+        {
             connection.goodbye = Some(goodbye);
         }
     }

@@ -159,7 +159,11 @@ impl Sim {
                 (path.abandoned, path.dead) = (true, true);
             }
             4..6 => {
-                self.paths.get_mut(&link).expect("open").abandoned = true;
+                // A CONNECT that is still on its way must not arrive behind a later one: it would
+                // take over in its turn, and the client could not know.
+                let accepted = self.clients[index].is_online();
+                let path = self.paths.get_mut(&link).expect("open");
+                (path.abandoned, path.dead) = (true, !accepted);
                 self.connect(index);
             }
             6..8 => {
@@ -348,7 +352,6 @@ impl Sim {
     fn serve(&mut self, index: usize) -> bool {
         let Some(online) = self.clients[index].session.as_ref() else { return false };
         let link = online.link;
-        let clock = self.ledger.clock;
         self.clients[index].write_replies(usize::MAX, self.shell.now);
         self.collect(index);
         let written = self.paths[&link].up.len();
@@ -356,7 +359,6 @@ impl Sim {
         let digest = self.digest;
         let before = self.clients[index].session.as_ref().map(|on| on.bytes_read);
         self.move_down(link, usize::MAX);
-        self.ledger.clock = clock;
         let after = self.clients[index].session.as_ref().map(|on| on.bytes_read);
         written > 0 || before != after || digest != self.digest
     }
