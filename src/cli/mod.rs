@@ -1,1 +1,132 @@
-//! Not built yet.
+//! The command line: what was typed becomes a command, what comes of it an exit code.
+
+mod check;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Loaded, Mistakes, Sources};
+
+/// An MQTT 3.1.1 / 5.0 broker for unreliable networks.
+#[derive(Parser)]
+#[command(name = "fulmar", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the broker; what happens without a command, too.
+    Serve,
+    /// Check the configuration and print what is in effect.
+    Check {
+        /// Print a file with every key, its default and a comment instead.
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+#[derive(clap::Args)]
+struct Options {
+    /// Configuration file in TOML; without one the defaults hold [env: FULMAR_CONFIG].
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen here instead of where the file says; may be repeated [env: FULMAR_LISTENERS].
+    #[arg(long, short, global = true, value_name = "ADDRESS")]
+    listen: Vec<String>,
+    /// Accept clients without credentials on every listener [env: FULMAR_ALLOW_ANONYMOUS].
+    #[arg(long, global = true)]
+    allow_anonymous: bool,
+    /// Directory for everything on disk [env: FULMAR_STORE__DATA_DIR].
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Level, or levels by module, as in fulmar::net=debug,info [env: FULMAR_LOG].
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  fulmar                                          on 127.0.0.1:1883, for this machine alone
+  fulmar --listen 0.0.0.0:1883 --allow-anonymous  for the whole network
+  fulmar --config fulmar.toml                     as the file says
+  fulmar check --config fulmar.toml               is the file right, and what comes of it?
+  fulmar check --defaults > fulmar.toml           a file to begin with
+
+Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
+Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
+";
+
+/// Bad usage and bad configuration.
+const EXIT_MISTAKE: u8 = 2;
+
+/// Does what the command line says; `environment` is everything that is set.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => return print_usage(&answer),
+    };
+    if let Some(Command::Check { defaults: true }) = arguments.command {
+        return check::print(&config::reference());
+    }
+    match load(arguments.options, environment) {
+        Err(mistakes) => print_mistakes(&mistakes),
+        Ok(loaded) => match arguments.command {
+            Some(Command::Check { .. }) => check::run(&loaded),
+            Some(Command::Serve) | None => serve::run(loaded),
+        },
+    }
+}
+
+/// The configuration with a data directory in any case.
+fn load(
+    options: Options,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Loaded, Mistakes> {
+    let lossy = |text: OsString| text.to_string_lossy().into_owned();
+    let environment: Vec<(String, String)> =
+        environment.into_iter().map(|(name, value)| (lossy(name), lossy(value))).collect();
+    let variable =
+        |name: &str| Some(environment.iter().find(|(other, _)| other == name)?.1.clone());
+    let file_named = variable("FULMAR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let platform = config::platform_data_dir(is_root(), variable);
+    let mut loaded = config::load(&Sources {
+        file: options.config.or(file_named),
+        environment,
+        listen: options.listen,
+        allow_anonymous: options.allow_anonymous,
+        data_dir: options.data_dir,
+        log: options.log,
+    })?;
+    loaded.config.store.data_dir.get_or_insert(platform);
+    Ok(loaded)
+}
+
+/// Whether the process belongs to root, where the system tells by `/proc`.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// `--help` and `--version` too arrive here, on standard output and with exit code 0.
+fn print_usage(answer: &clap::Error) -> ExitCode {
+    // A reader that has gone away wants no more text.
+    let _ = answer.print();
+    ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(EXIT_MISTAKE))
+}
+
+fn print_mistakes(mistakes: &Mistakes) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{mistakes}");
+    ExitCode::from(EXIT_MISTAKE)
+}

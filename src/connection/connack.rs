@@ -46,7 +46,7 @@ impl Connection {
             server_keep_alive_secs: decided.server_keep_alive_secs,
             response_information,
             authentication_method: link.method.as_deref(),
-            authentication_data: decided.authentication_data.as_deref(),
+            authentication_data: link.method.as_ref().and(decided.authentication_data.as_deref()),
             ..ConnAck::default()
         };
         let bare =
@@ -137,7 +137,7 @@ fn connack_reason(reason: ReasonCode) -> ReasonCode {
 }
 
 /// Whether one of the return codes of 3.1.1 says it (table 3.1); without one the server closes
-/// and says nothing (`[MQTT-3.2.2-6]`).
+/// and says nothing (3.1.1: `[MQTT-3.2.2-6]`).
 fn has_return_code(reason: ReasonCode) -> bool {
     use ReasonCode::*;
     !matches!(

@@ -8,6 +8,9 @@ use crate::codec::{Auth, Packet};
 use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::types::{Protocol, ReasonCode};
 
+/// The longest authentication data, in bytes: what a two-byte length can tell (section 1.5.6).
+const AUTHENTICATION_DATA_MAX: usize = u16::MAX as usize;
+
 /// Who is to speak next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -28,7 +31,7 @@ impl Connection {
         if self.is_reading() || self.is_closing() {
             return;
         }
-        match answer {
+        match bounded(answer) {
             AuthAnswer::Continue { data } => self.continue_exchange(&data, output),
             AuthAnswer::Refuse { reason } => self.refuse(reason, output),
             AuthAnswer::Accept { identity, data } => self.accept(identity, data, out, output),
@@ -81,6 +84,18 @@ impl Connection {
     }
 }
 
+/// The answer, if the data in it can be sent.
+fn bounded(answer: AuthAnswer) -> AuthAnswer {
+    let len = match &answer {
+        AuthAnswer::Continue { data } | AuthAnswer::Accept { data: Some(data), .. } => data.len(),
+        AuthAnswer::Accept { data: None, .. } | AuthAnswer::Refuse { .. } => 0,
+    };
+    if len > AUTHENTICATION_DATA_MAX {
+        return AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized };
+    }
+    answer
+}
+
 impl Link {
     /// AUTH from a connected client: it starts over, or goes on with what it started.
     pub fn handle_auth_packet(
@@ -100,7 +115,7 @@ impl Link {
         Ok(request)
     }
 
-    /// False where it could not be sent: without a method there is no AUTH.
+    /// False where it cannot be sent: without a method there is no AUTH.
     #[must_use]
     fn write_auth(&self, reason: ReasonCode, data: Option<&[u8]>, output: &mut Output) -> bool {
         if self.method.is_none() {

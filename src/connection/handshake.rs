@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::exchange::Turn;
 use super::{Connection, Farewell, Fault, Input, Limits, Link, State};
-use crate::codec::{self, Frame, LastWill, Packet, decode};
+use crate::codec::{self, Frame, LastWill, Packet, Property, decode};
 use crate::request::{AuthRequest, Connect, EXPIRY_NEVER, Identity, Will};
 use crate::types::{ClientId, Message, MessageHead, Protocol, ReasonCode};
 
@@ -149,12 +149,20 @@ fn read_will(will: &LastWill<'_>, limits: &Limits) -> Result<Will, Fault> {
     if limits.has_too_many_levels(will.topic) {
         return Err(Fault::new(ReasonCode::TopicNameInvalid, "will topic has too many levels"));
     }
+    if limits.check_payload_format && claims_utf8(will) && str::from_utf8(will.payload).is_err() {
+        let what = "will payload is not UTF-8 as claimed";
+        return Err(Fault::new(ReasonCode::PayloadFormatInvalid, what));
+    }
     let head = MessageHead { qos: will.qos, retain: will.retain, expires_at: None };
     Ok(Will {
         message: Message::new(head, will.topic, &will.passed_on, will.payload),
         expiry_secs: will.message_expiry_secs,
         delay_secs: will.delay_secs.unwrap_or(0),
     })
+}
+
+fn claims_utf8(will: &LastWill<'_>) -> bool {
+    codec::properties(&will.passed_on).any(|it| it == Property::PayloadFormatIndicator(true))
 }
 
 /// An identifier that nobody else has (`[MQTT-3.1.3-6]`): 128 random bits.

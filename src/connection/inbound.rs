@@ -146,6 +146,6 @@ fn unacceptable(
         return Some((ReasonCode::TopicNameInvalid, "topic name has too many levels"));
     }
     let claimed = limits.check_payload_format && packet.properties.payload_is_utf8;
-    (claimed && std::str::from_utf8(packet.payload).is_err())
+    (claimed && str::from_utf8(packet.payload).is_err())
         .then_some((ReasonCode::PayloadFormatInvalid, "payload is not UTF-8 as claimed"))
 }

@@ -15,7 +15,7 @@ pub struct Limits {
     pub receive_maximum: u16,
     /// The highest QoS that a client may publish with (`[MQTT-3.2.2-9]`).
     pub maximum_qos: QoS,
-    /// Whether clients may publish with RETAIN (`[MQTT-3.2.2-13]`).
+    /// Whether clients may publish with RETAIN (`[MQTT-3.2.2-14]`).
     pub retain_available: bool,
     /// Whether topic filters may have wildcards.
     pub wildcard_subscriptions: bool,

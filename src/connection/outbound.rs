@@ -2,7 +2,7 @@
 
 use super::aliases::{Alias, OutboundAliases};
 use super::{ALIASES_OUT_MAX, Connection, Ended, Farewell, Fault, Limits, Link, Output, State};
-use crate::codec::{self, Ack, Packet, PublishHead, SubAck, UnsubAck};
+use crate::codec::{self, Ack, PACKET_LEN_MAX, Packet, PublishHead, SubAck, UnsubAck};
 use crate::request::{Delivery, Outgoing};
 use crate::types::{Message, PacketId, Protocol, ReasonCode, Timestamp};
 
@@ -66,15 +66,15 @@ impl Link {
     pub fn write(&self, packet: &Packet<'_>, protocol: Protocol, output: &mut Output) -> bool {
         let start = output.bytes.len();
         codec::encode(packet, protocol, &mut output.bytes);
-        let fits = self.takes(output.bytes.len() - start);
+        let fits = output.bytes.len() - start <= self.packet_bytes_max();
         if !fits {
             output.bytes.truncate(start);
         }
         fits
     }
 
-    fn takes(&self, packet_bytes: usize) -> bool {
-        packet_bytes <= self.maximum_packet_size as usize
+    fn packet_bytes_max(&self) -> usize {
+        PACKET_LEN_MAX.min(self.maximum_packet_size as usize)
     }
 
     fn write_publish(
@@ -99,14 +99,10 @@ impl Link {
             payload_len: message.payload().len(),
         };
         self.shorten_topic(&mut head, limits);
-        if self.takes_publish(&head, protocol) {
+        if head.packet_len(protocol) <= self.packet_bytes_max() {
             head.encode(protocol, &mut output.bytes);
             output.push_payload(message);
         }
-    }
-
-    fn takes_publish(&self, head: &PublishHead<'_>, protocol: Protocol) -> bool {
-        self.maximum_packet_size == u32::MAX || self.takes(head.packet_len(protocol))
     }
 
     /// Uses the alias of the topic, or sets one where that does not make the packet too large.
@@ -116,6 +112,7 @@ impl Link {
         if max == 0 || head.topic.len() <= ALIAS_BYTES {
             return;
         }
+        let room = self.packet_bytes_max();
         let aliases =
             self.outbound_aliases.get_or_insert_with(|| Box::new(OutboundAliases::new(max)));
         match aliases.find(head.topic) {
@@ -125,7 +122,7 @@ impl Link {
             }
             Alias::Settable(alias) => {
                 head.topic_alias = Some(alias);
-                if head.packet_len(Protocol::V5) <= self.maximum_packet_size as usize {
+                if head.packet_len(Protocol::V5) <= room {
                     aliases.set(alias, head.topic);
                 } else {
                     head.topic_alias = None;

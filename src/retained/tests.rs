@@ -11,7 +11,7 @@ fn a_topic_has_one_message_the_last() {
 
     assert_eq!(retained.len(), 2);
     assert_eq!(retained.get("a").expect("retained").payload(), b"newer");
-    assert_eq!(retained.bytes(), retained.iter().map(Message::len).sum());
+    assert_eq!(retained.bytes(), retained.iter().map(Message::len).sum::<usize>());
 }
 
 #[test]

@@ -1,1 +1,140 @@
-//! Not built yet.
+//! Wires a configuration into listeners, tasks and signals, and takes them down again.
+
+mod deadlines;
+mod listeners;
+pub mod log;
+mod running;
+mod settings;
+mod signals;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+pub use listeners::ListenError;
+pub use running::Running;
+
+use crate::auth::NoCredentials;
+use crate::broker::Broker;
+use crate::config::Config;
+use crate::net::{Clock, Entropy, Shared};
+use crate::store::{Commits, MemoryStore};
+use listeners::Bound;
+use signals::Signals;
+
+/// A server that has its addresses and does not serve them yet: clients wait in the backlog.
+pub struct Server {
+    runtime: Runtime,
+    listeners: Vec<Bound>,
+    shared: Arc<Shared>,
+    config: Config,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system gave no threads or no event queue.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] io::Error),
+    /// SIGTERM and SIGINT would kill the process instead of ending it.
+    #[error("cannot handle signals: {0}")]
+    Signals(#[source] io::Error),
+    /// All the addresses that were not to be had.
+    #[error("{}", listeners::in_one_line(.0))]
+    Listen(Vec<ListenError>),
+}
+
+/// Serves until SIGTERM or SIGINT, then says goodbye to the clients. A second signal spares that.
+///
+/// # Errors
+///
+/// [`Error`], before anybody is served.
+pub fn run(config: Config) -> Result<(), Error> {
+    let server = Server::bind(config)?;
+    let mut signals = server.install_signals()?;
+    server.serve(async || signals.next().await);
+    Ok(())
+}
+
+impl Server {
+    /// Takes all addresses of `config`, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] with every address that is not to be had, [`Error::Runtime`].
+    pub fn bind(config: Config) -> Result<Self, Error> {
+        let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
+        let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
+        let clock = Clock::start();
+        let broker = Broker::new(settings::broker(&config), Entropy::default().draw(), clock.now());
+        let setup = settings::setup(&config, Box::new(NoCredentials));
+        let commits = Commits::new(MemoryStore::default());
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup));
+        Ok(Self { runtime, listeners, shared, config })
+    }
+
+    /// Where it listens, in the order of the configuration, ports that the system chose included.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|listener| listener.address).collect()
+    }
+
+    /// Serves until `stop` is over once, then says goodbye to the clients for as long as
+    /// `shutdown_grace_secs`, or until `stop` is over a second time.
+    pub fn serve(self, mut stop: impl AsyncFnMut()) {
+        let Self { runtime, listeners, shared, config } = self;
+        runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            listeners::start_all(listeners, &config, &shared, &mut tasks);
+            tasks.spawn(deadlines::keep(Arc::clone(&shared)));
+            tracing::info!("ready");
+
+            stop().await;
+            tasks.shutdown().await;
+            let grace = Duration::from_secs(config.limits.shutdown_grace_secs);
+            tokio::select! {
+                () = say_goodbye(&shared, grace) => {}
+                () = stop() => tracing::warn!("stopped without waiting for the clients"),
+            }
+        });
+        // Whoever is still there has had its time.
+        runtime.shutdown_background();
+        tracing::info!("stopped");
+    }
+
+    fn install_signals(&self) -> Result<Signals, Error> {
+        let _context = self.runtime.enter();
+        Signals::install().map_err(Error::Signals)
+    }
+}
+
+/// MQTT 5 clients get DISCONNECT with 0x8B, all others the end of the stream.
+async fn say_goodbye(shared: &Shared, grace: Duration) {
+    let clients = shared.clients.taken();
+    tracing::info!(clients, grace_secs = grace.as_secs(), "stopping");
+    shared.handle_shutdown();
+    if tokio::time::timeout(grace, shared.clients.wait_until_empty()).await.is_err() {
+        let clients = shared.clients.taken();
+        tracing::warn!(clients, "clients did not close in time");
+    }
+}
+
+/// One thread does everything where there is one core: handing work to a second one then only
+/// costs.
+fn build_runtime(worker_threads: usize) -> io::Result<Runtime> {
+    let workers = match worker_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let mut builder = match workers {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    if workers > 1 {
+        builder.worker_threads(workers).thread_name("fulmar");
+    }
+    builder.enable_all().build()
+}

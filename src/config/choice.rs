@@ -1,0 +1,114 @@
+use super::value::{Range, Value, Written, grouped};
+
+/// Declares values that are chosen by name.
+macro_rules! choices {
+    ($(
+        $(#[$about:meta])*
+        $Choice:ident { $( $(#[$doc:meta])* $Name:ident = $name:literal, )+ }
+    )+) => { $(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $Choice {
+            $( $(#[$doc])* $Name, )+
+        }
+
+        impl Value for $Choice {
+            fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
+                match written.text()? {
+                    $( $name => Ok(Self::$Name), )+
+                    _ => Err(written.instead_of(&Self::allowed(range))),
+                }
+            }
+
+            fn show(&self) -> String {
+                match self {
+                    $( Self::$Name => concat!("\"", $name, "\"").into(), )+
+                }
+            }
+
+            fn allowed(_: &Range) -> String {
+                one_of(&[$( $name ),+])
+            }
+        }
+    )+ };
+}
+
+choices! {
+    /// What happens to a message for a session whose queue is full.
+    QueueFull {
+        /// The new message is dropped.
+        RefuseNew = "refuse_new",
+        /// The oldest waiting message makes room for it.
+        DropOldest = "drop_oldest",
+    }
+
+    /// Which member of a shared subscription gets a message.
+    ShareStrategy {
+        /// One after another.
+        RoundRobin = "round_robin",
+        /// The same one as long as it is connected.
+        Sticky = "sticky",
+        /// The one with the shortest queue.
+        LeastBacklog = "least_backlog",
+    }
+
+    /// Where sessions and retained messages are kept.
+    Engine {
+        /// In the memory of the process.
+        Memory = "memory",
+    }
+
+    /// What an acknowledgement promises.
+    Durability {
+        /// The message is in the memory of the process.
+        Memory = "memory",
+    }
+
+    /// How log lines are written.
+    LogFormat {
+        /// For people, coloured on a terminal.
+        Text = "text",
+        /// For machines, one object on each line.
+        Json = "json",
+    }
+}
+
+/// The longest time for which a session is kept after its connection has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionExpiryMax {
+    /// No bound: a client may ask for a session that never expires.
+    Never,
+    /// So many seconds; clients that ask for more get this.
+    Secs(u32),
+}
+
+impl Value for SessionExpiryMax {
+    fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
+        match written {
+            Written::Text("never") | Written::Bare("never") => Ok(Self::Never),
+            Written::Text(_) => Err(written.instead_of("seconds or \"never\"")),
+            _ => Ok(Self::Secs(u32::read(written, range)?)),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Never => "\"never\"".into(),
+            Self::Secs(secs) => grouped(u64::from(*secs)),
+        }
+    }
+
+    fn allowed(range: &Range) -> String {
+        format!("\"never\", or {}", u32::allowed(range))
+    }
+}
+
+/// `"a", "b" or "c"`.
+fn one_of(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

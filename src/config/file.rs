@@ -1,0 +1,190 @@
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeInteger, DeTable, DeValue};
+
+use super::listener::Draft;
+use super::nearest::nearest;
+use super::reading::Reading;
+use super::value::Written;
+use super::{Key, Listener, Origin, SECTIONS, Section, keys};
+
+/// Most bytes of a configuration file.
+pub const FILE_BYTES_MAX: u64 = 1_048_576;
+
+/// Reads the file at `path` into `reading`; what is wrong with it becomes mistakes.
+pub(super) fn open(path: &Path, reading: &mut Reading) {
+    let file = path.to_string_lossy();
+    match text_of(path) {
+        Ok(text) => read(&file, &text, reading),
+        Err(text) => reading.mistake(Origin::File { file: file.into(), line: 0 }, "", text),
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    match read.map_err(unreadable)? as u64 {
+        ..=FILE_BYTES_MAX => String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".into()),
+        _ => Err(format!("is longer than {FILE_BYTES_MAX} bytes")),
+    }
+}
+
+fn unreadable(error: std::io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+/// Values are read only if the syntax is right: what is left of a broken line would mislead.
+fn read(file: &str, text: &str, reading: &mut Reading) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut page = Page { file, text, reading };
+    for error in &errors {
+        page.mistake(error.span().unwrap_or(0..0), "", error.message().replace('\n', ", "));
+    }
+    if errors.is_empty() {
+        page.root(table.get_ref());
+    }
+}
+
+/// One file while it is read.
+struct Page<'a> {
+    file: &'a str,
+    text: &'a str,
+    reading: &'a mut Reading,
+}
+
+impl Page<'_> {
+    fn root(&mut self, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let section = SECTIONS.iter().find(|section| section.name == name.get_ref());
+            match (name.get_ref().as_ref(), section, value.get_ref()) {
+                ("listeners", _, DeValue::Array(listeners)) => self.listeners(name, listeners),
+                ("listeners", ..) => {
+                    self.mistake(name.span(), "listeners", "must be a list, as in [[listeners]]");
+                }
+                (_, Some(section), DeValue::Table(table)) => self.section(section, table),
+                (name_text, Some(_), other) => {
+                    let wanted = format!("a section, as in [{name_text}]");
+                    self.mistake(name.span(), name_text, written(other).instead_of(&wanted));
+                }
+                (_, None, value) => self.unknown_at_root(name, value),
+            }
+        }
+    }
+
+    fn section(&mut self, section: &Section, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let origin = self.origin(name.span());
+            match section.keys.iter().find(|key| key.name == name.get_ref()) {
+                Some(key) => self.reading.apply(key, &written(value.get_ref()), origin),
+                None => self.unknown_key(section.name, name),
+            }
+        }
+    }
+
+    fn listeners(&mut self, name: &Spanned<impl AsRef<str>>, listeners: &DeArray<'_>) {
+        if listeners.is_empty() {
+            self.mistake(name.span(), "listeners", "at least one is needed");
+            return;
+        }
+        let read: Vec<_> = listeners.iter().map(|value| self.listener(value)).collect();
+        self.reading.replace_listeners(read);
+    }
+
+    fn listener(&mut self, value: &Spanned<DeValue<'_>>) -> (Option<Listener>, Origin) {
+        let origin = self.origin(value.span());
+        let DeValue::Table(table) = value.get_ref() else {
+            let text = written(value.get_ref()).instead_of("a table, as in [[listeners]]");
+            self.mistake(value.span(), "listeners", text);
+            return (None, origin);
+        };
+        let mut draft = Draft::default();
+        for (name, value) in table {
+            self.listener_key(name, value.get_ref(), &mut draft);
+        }
+        if !table.contains_key("address") {
+            self.mistake(value.span(), "listeners.address", "is missing");
+        }
+        (draft.finish(), origin)
+    }
+
+    fn listener_key(
+        &mut self,
+        name: &Spanned<impl AsRef<str>>,
+        value: &DeValue<'_>,
+        draft: &mut Draft,
+    ) {
+        match Draft::KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
+            Some(key) => {
+                if let Err(text) = key.set(draft, &written(value)) {
+                    self.mistake(name.span(), &key.path(), text);
+                }
+            }
+            None => self.unknown_key("listeners", name),
+        }
+    }
+
+    fn unknown_at_root(&mut self, name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) {
+        let text = name.get_ref().as_ref();
+        let mut sections: Vec<String> =
+            SECTIONS.iter().map(|section| section.name.into()).collect();
+        sections.push("listeners".into());
+        let hint = match value {
+            DeValue::Table(_) | DeValue::Array(_) => {
+                ("section", nearest(text, &sections).map(|name| format!("[{name}]")))
+            }
+            _ => ("key", nearest(text, &paths()).map(String::from)),
+        };
+        self.mistake(name.span(), text, unknown(hint));
+    }
+
+    fn unknown_key(&mut self, section: &str, name: &Spanned<impl AsRef<str>>) {
+        let path = format!("{section}.{}", name.get_ref().as_ref());
+        let hint = nearest(&path, &paths()).map(String::from);
+        self.mistake(name.span(), &path, unknown(("key", hint)));
+    }
+
+    fn mistake(&mut self, span: Range<usize>, key: &str, text: impl Into<String>) {
+        let origin = self.origin(span);
+        self.reading.mistake(origin, key, text);
+    }
+
+    fn origin(&self, span: Range<usize>) -> Origin {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        Origin::File { file: self.file.into(), line }
+    }
+}
+
+fn unknown((what, hint): (&str, Option<String>)) -> String {
+    match hint {
+        Some(name) => format!("unknown {what}; did you mean {name}?"),
+        None => format!("unknown {what}"),
+    }
+}
+
+fn paths() -> Vec<String> {
+    Draft::KEYS.iter().map(Key::path).chain(keys().map(Key::path)).collect()
+}
+
+fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {
+    match value {
+        DeValue::String(text) => Written::Text(text),
+        DeValue::Integer(number) => Written::Number(number_of(number)),
+        DeValue::Boolean(flag) => Written::Flag(*flag),
+        DeValue::Float(_) => Written::Other("a number with a point"),
+        DeValue::Datetime(_) => Written::Other("a date"),
+        DeValue::Array(_) => Written::Other("a list"),
+        DeValue::Table(_) => Written::Other("a table"),
+    }
+}
+
+/// Numbers that not even 128 bits hold count as the nearest that they do.
+fn number_of(number: &DeInteger<'_>) -> i128 {
+    let nearest = if number.as_str().starts_with('-') { i128::MIN } else { i128::MAX };
+    i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(nearest)
+}

@@ -1,0 +1,151 @@
+use std::path::PathBuf;
+
+use super::key::{Key, section};
+use super::value::Value;
+use super::{
+    Durability, Engine, LogFilter, LogFormat, QueueFull, Section, SessionExpiryMax, ShareStrategy,
+};
+use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
+use crate::types::QoS;
+
+section! {
+    /// What one client, and all of them together, may cost.
+    Limits is limits {
+        /// Connections at one time; one more is closed as it is accepted.
+        connections_max: usize = 100_000, within 1..=10_000_000;
+        /// Seconds in which a new connection must have sent its CONNECT.
+        connect_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Bytes of one packet; a client that sends a longer one is disconnected.
+        packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
+        /// Levels of a topic name or topic filter.
+        topic_levels_max: usize = 200, within 1..=1_000;
+        /// Bytes of a client identifier; 23 are every client's right.
+        client_id_bytes_max: usize = 65_535, within 23..=65_535;
+        /// Subscriptions of one client; a further one is refused.
+        subscriptions_per_client_max: usize = 10_000, within 1..=1_000_000;
+        /// Acknowledgements that may wait for one client before no more is read from it.
+        replies_max: usize = 1_024, within 1..=65_535;
+        /// Seconds that clients get to take their last packets when the broker stops.
+        shutdown_grace_secs: u64 = 5, within 0..=3_600;
+    }
+}
+
+section! {
+    /// What is announced to clients, and the features of the protocol that are on.
+    Mqtt is mqtt {
+        /// QoS 1 and 2 messages that a client may have unacknowledged towards the broker.
+        receive_maximum: u16 = 20, within 1..=65_535;
+        /// QoS 1 and 2 messages under way to one client; an MQTT 5 client may ask for fewer.
+        inflight_messages_max: u16 = 1_000, within 1..=65_535;
+        /// Topic aliases that a client may use towards the broker; 0 is none.
+        topic_alias_maximum: u16 = 10, within 0..=65_535;
+        /// Topic aliases that the broker uses towards a client that allows them; 0 is none.
+        topic_alias_maximum_out: u16 = 10, within 0..=ALIASES_OUT_MAX as u64;
+        /// The highest QoS at which clients may publish and subscribe.
+        maximum_qos: QoS = QoS::ExactlyOnce;
+        /// Whether clients may publish retained messages.
+        retain_available: bool = true;
+        /// Whether topic filters may contain + and #.
+        wildcard_subscriptions: bool = true;
+        /// Whether $share/group/filter is available.
+        shared_subscriptions: bool = true;
+        /// Whether subscriptions may carry an identifier.
+        subscription_identifiers: bool = true;
+        /// Longest keep alive in seconds that an MQTT 5 client is granted; 65_535 is no limit.
+        keep_alive_max_secs: u16 = 65_535, within 1..=65_535;
+        /// Longest time in seconds for which a session is kept while its client is away.
+        session_expiry_max_secs: SessionExpiryMax = SessionExpiryMax::Never, within 0..=4_294_967_294;
+        /// Whether a payload declared as UTF-8 is checked to be UTF-8.
+        check_payload_format: bool = false;
+        /// Whether a client may leave its client identifier to the broker.
+        allow_empty_client_id: bool = true;
+        /// Response information for MQTT 5 clients that request it; empty for none.
+        response_information: String = String::new(), within 0..=1_024;
+    }
+}
+
+section! {
+    /// Sessions, and the messages that wait in them.
+    Session is session {
+        /// Sessions, connected or not; a client that would need one more is refused.
+        sessions_max: usize = 1_000_000, within 1..=100_000_000;
+        /// Messages that wait for one client.
+        queue_messages_max: usize = 100_000, within 1..=100_000_000;
+        /// Bytes of the messages that wait for one client.
+        queue_bytes_max: u64 = 67_108_864, within 1_024..=1_099_511_627_776;
+        /// What happens to a message when the queue is full.
+        queue_full: QueueFull = QueueFull::RefuseNew;
+        /// Whether QoS 0 messages too wait for a client that is away.
+        queue_qos0_offline: bool = false;
+        /// Which member of a shared subscription gets a message.
+        share_strategy: ShareStrategy = ShareStrategy::RoundRobin;
+    }
+}
+
+section! {
+    /// Retained messages.
+    Retained is retained {
+        /// Retained messages; a further topic is refused.
+        messages_max: usize = 1_000_000, within 1..=1_000_000_000;
+        /// Bytes of all retained messages.
+        bytes_max: u64 = 1_073_741_824, within 1_024..=1_099_511_627_776;
+    }
+}
+
+section! {
+    /// The broker's own topics below $SYS.
+    Sys is sys {
+        /// Seconds between two updates; 0 turns the topics off.
+        interval_secs: u64 = 10, within 0..=86_400;
+    }
+}
+
+section! {
+    /// Sockets. TCP_NODELAY is always on.
+    Tcp is tcp {
+        /// Idle seconds before the kernel probes whether the peer still exists; 0 for never.
+        keepalive_secs: u32 = 60, within 0..=32_767;
+        /// Seconds between two probes.
+        keepalive_interval_secs: u32 = 10, within 1..=32_767;
+        /// Unanswered probes after which the connection is dead.
+        keepalive_probes: u32 = 3, within 1..=127;
+        /// Milliseconds for which sent bytes may stay unacknowledged; 0 leaves it to the kernel.
+        user_timeout_ms: u32 = 30_000, within 0..=86_400_000;
+        /// Unsent bytes that the kernel takes before the socket counts as full; 0 for no bound.
+        notsent_lowat_bytes: u32 = 131_072, within 0..=1_073_741_824;
+        /// Connections that may wait to be accepted.
+        backlog: u32 = 1_024, within 1..=65_535;
+    }
+}
+
+section! {
+    /// The threads of the process.
+    Runtime is runtime {
+        /// Threads that serve connections; 0 for one per core.
+        worker_threads: usize = 0, within 0..=1_024;
+    }
+}
+
+section! {
+    /// Where sessions and retained messages are kept.
+    Store is store {
+        /// What keeps them.
+        engine: Engine = Engine::Memory;
+        /// What an acknowledgement promises.
+        durability: Durability = Durability::Memory;
+        /// The directory for everything on disk; empty for the platform's.
+        data_dir: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// The log, on standard error.
+    Log is log {
+        /// A level, or levels by module, as in "fulmar::net=debug,info".
+        filter: LogFilter = LogFilter::default(), within 0..=4_096;
+        /// Text for people or JSON for machines.
+        format: LogFormat = LogFormat::Text;
+        /// Mistakes of clients that are logged in one second; more are only counted.
+        faults_per_second_max: u32 = 10, within 0..=10_000;
+    }
+}

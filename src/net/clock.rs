@@ -1,0 +1,42 @@
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::types::Timestamp;
+
+/// The broker's clock: milliseconds since the Unix epoch as they were when the process started,
+/// counted on from there by a clock that nobody can set. So it never runs backwards, and what a
+/// store keeps still means something after a restart.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+    started_at: Timestamp,
+}
+
+impl Clock {
+    /// Reads the wall clock, this once. A wall clock before 1970 counts as 1970.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub fn start() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self { started: Instant::now(), started_at: Timestamp(0) + since_epoch }
+    }
+
+    /// What time it is.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub fn now(&self) -> Timestamp {
+        self.started_at + self.started.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_begins_in_this_century_and_never_runs_back() {
+        let clock = Clock::start();
+        let first = clock.now();
+        let second = clock.now();
+
+        assert!(first > Timestamp(1_577_836_800_000), "not before 2020");
+        assert!(second >= first);
+    }
+}

@@ -1,0 +1,125 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Driver, Ending, Round, Scratch, Stage};
+
+/// How long a client may take to read what was left for it when its connection ends.
+pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long it may then take to close its side.
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+/// How many bytes it may send meanwhile, to be thrown away.
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// The steps in which a socket is closed.
+///
+/// A socket closed while bytes from the client lie unread is reset by the kernel, and the client
+/// may lose the DISCONNECT that stood before the end. So: send, shut down the write side, and throw
+/// away what comes until the client closes too.
+#[derive(Debug, Clone, Copy)]
+pub enum Farewell {
+    /// The rest of the output is sent.
+    Flush,
+    /// The end of the stream is sent.
+    ShutDown,
+    /// The client's end is awaited; so many bytes were thrown away.
+    Linger { bytes: usize },
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Limits the time that closing takes, and leaves the broker once it has taken every request.
+    /// Whether that is a step on.
+    pub(super) fn drain(&mut self, scratch: &mut Scratch) -> bool {
+        let begins = matches!(self.stage, Stage::Serving);
+        if begins {
+            self.stage = Stage::Draining;
+            self.set_timer(FLUSH_TIME_MAX);
+        }
+        let drained = scratch.visit.requests.is_empty();
+        if drained {
+            self.leave();
+        }
+        begins || drained
+    }
+
+    pub(super) fn poll_farewell(
+        &mut self,
+        farewell: Farewell,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+    ) -> Round {
+        match farewell {
+            Farewell::Flush => {
+                let flushed = self.outbox.poll_write(&mut self.socket, cx);
+                self.step(flushed, Farewell::ShutDown)
+            }
+            Farewell::ShutDown => {
+                let shut = Pin::new(&mut self.socket).poll_shutdown(cx);
+                self.step(shut, Farewell::Linger { bytes: 0 })
+            }
+            Farewell::Linger { bytes } => self.linger(bytes, cx, scratch),
+        }
+    }
+
+    pub(super) fn is_time_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+    }
+
+    pub(super) fn handle_time_up(&mut self) {
+        self.timer = None;
+        match self.stage {
+            Stage::Serving => self.end(Ending::ConnectTimeout),
+            Stage::Draining => {
+                self.end(Ending::FlushTimeout);
+                self.leave();
+                self.stage = Stage::Over;
+            }
+            Stage::Leaving(_) | Stage::Over => self.stage = Stage::Over,
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(fault) = self.fault.take() {
+            self.connection.fault(&fault, &mut self.outbox.output);
+        }
+        self.shared.leave(&mut self.link);
+        self.log_mistake();
+        let lost = self.broken.is_some() || matches!(self.ending, Some(Ending::Lost(_)));
+        self.stage = if lost { Stage::Over } else { Stage::Leaving(Farewell::Flush) };
+    }
+
+    fn step(&mut self, done: Poll<std::io::Result<()>>, next: Farewell) -> Round {
+        match done {
+            Poll::Pending => return Round::Wait,
+            Poll::Ready(Err(_)) => self.stage = Stage::Over,
+            Poll::Ready(Ok(())) => {
+                if matches!(next, Farewell::Linger { .. }) {
+                    self.set_timer(LINGER_TIME_MAX);
+                }
+                self.stage = Stage::Leaving(next);
+            }
+        }
+        Round::Again
+    }
+
+    fn linger(&mut self, bytes: usize, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
+        let mut read = ReadBuf::new(&mut scratch.read);
+        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut read);
+        let bytes = bytes + read.filled().len();
+        self.stage = match polled {
+            Poll::Pending => return Round::Wait,
+            Poll::Ready(Ok(())) if !read.filled().is_empty() && bytes <= LINGER_BYTES_MAX => {
+                Stage::Leaving(Farewell::Linger { bytes })
+            }
+            Poll::Ready(_) => Stage::Over,
+        };
+        Round::Again
+    }
+
+    fn set_timer(&mut self, time: Duration) {
+        self.timer = Some(Box::pin(tokio::time::sleep(time)));
+    }
+}

@@ -1,0 +1,137 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Bytes that arrived and could not be taken yet: the first part of a packet. Holds no memory while
+/// there are none.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    left: Vec<u8>,
+    /// Bytes that ever arrived.
+    pub total: u64,
+}
+
+impl Inbox {
+    /// Reads once, through `buffer`. `take` is shown all bytes that were left and those that are
+    /// new in one piece, and returns how many it took. Ready with how many are new, 0 at the end of
+    /// the stream.
+    ///
+    /// What is kept grows with what has arrived, never with what a header announces.
+    pub fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: &mut S,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        // The start of a packet moves in front of the rest of it, unless it is already so much that
+        // the buffer would be too small for a good read.
+        let kept = if self.left.len() <= buffer.len() / 2 { self.left.len() } else { 0 };
+        let mut read = ReadBuf::new(&mut buffer[kept..]);
+        ready!(Pin::new(socket).poll_read(cx, &mut read))?;
+        let new = read.filled().len();
+        self.total += new as u64;
+        if new == 0 {
+            return Poll::Ready(Ok(0));
+        }
+
+        if kept == self.left.len() {
+            buffer[..kept].copy_from_slice(&self.left);
+            let bytes = &buffer[..kept + new];
+            let taken = take(bytes);
+            self.keep(&bytes[taken..]);
+        } else {
+            self.left.extend_from_slice(&buffer[..new]);
+            let taken = take(&self.left);
+            self.forget(taken);
+        }
+        Poll::Ready(Ok(new))
+    }
+
+    /// Shows `take` what is left once more: now it may take it.
+    pub fn take_left(&mut self, take: impl FnOnce(&[u8]) -> usize) {
+        let taken = take(&self.left);
+        self.forget(taken);
+    }
+
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.left.capacity()
+    }
+
+    fn keep(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            self.left = Vec::new();
+        } else {
+            self.left.clear();
+            self.left.extend_from_slice(rest);
+        }
+    }
+
+    fn forget(&mut self, taken: usize) {
+        if taken > 0 {
+            self.left = self.left[taken..].to_vec();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_stands_before_what_is_new() {
+        let mut inbox = Inbox::default();
+        let mut seen = Vec::new();
+
+        read(&mut inbox, b"abc", |bytes| bytes.len() - 2);
+        read(&mut inbox, b"d", |bytes| {
+            seen = bytes.to_vec();
+            bytes.len()
+        });
+
+        assert_eq!(seen, b"bcd");
+        assert_eq!(inbox.capacity(), 0, "nothing left, nothing held");
+        assert_eq!(inbox.total, 4);
+    }
+
+    #[test]
+    fn a_packet_larger_than_the_buffer_is_gathered() {
+        let mut inbox = Inbox::default();
+        let whole: Vec<u8> = (0..100).collect();
+
+        for part in whole.chunks(7) {
+            read(
+                &mut inbox,
+                part,
+                |bytes| if bytes.len() < 100 { 0 } else { check(bytes, &whole) },
+            );
+        }
+
+        assert_eq!(inbox.capacity(), 0);
+    }
+
+    #[test]
+    fn the_end_of_the_stream_shows_nobody_anything() {
+        let mut inbox = Inbox::default();
+
+        assert_eq!(read(&mut inbox, b"", |_| panic!("no bytes")), 0);
+    }
+
+    fn check(bytes: &[u8], whole: &[u8]) -> usize {
+        assert_eq!(bytes, whole);
+        bytes.len()
+    }
+
+    /// Reads `arrived` through a buffer of 16 bytes.
+    fn read(inbox: &mut Inbox, mut arrived: &[u8], take: impl FnOnce(&[u8]) -> usize) -> usize {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        match inbox.poll_read(&mut arrived, &mut cx, &mut [0; 16], take) {
+            Poll::Ready(Ok(new)) => new,
+            other => panic!("a slice is always ready: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+
+mod ending;
+mod farewell;
+mod inbox;
+mod log;
+mod outbox;
+mod scratch;
+#[cfg(test)]
+mod tests;
+
+pub use farewell::{FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX};
+pub use scratch::READ_BYTES;
+
+use super::seats::Seat;
+use super::shared::{Link, Shared, Traffic};
+use crate::auth::PeerInfo;
+use crate::connection::{Connection, Fault, Input};
+use crate::request::{Outgoing, Request};
+use crate::types::Timestamp;
+use ending::Ending;
+use farewell::Farewell;
+use inbox::Inbox;
+use outbox::Outbox;
+use scratch::Scratch;
+
+/// How often one poll goes round before other tasks of the thread get their turn.
+const ROUNDS_PER_POLL: usize = 16;
+
+/// The task of one connection: carries bytes between a socket and its [`Connection`], requests and
+/// answers between that and the broker.
+///
+/// A future written by hand instead of an `async fn`: it reads into a buffer of the thread, so that
+/// an idle connection owns none, and handles all that one read brought in one visit to the broker.
+/// What does not fit the socket stays with the broker, and while the broker takes no requests
+/// nothing is read: either side that is slow slows down the other and nobody else.
+pub struct Driver<S> {
+    socket: S,
+    peer: Peer,
+    shared: Arc<Shared>,
+    connection: Connection,
+    link: Link,
+    inbox: Inbox,
+    outbox: Outbox,
+    /// What the broker did not take yet. Nothing is read while there are any.
+    requests: VecDeque<Request>,
+    /// To be told to the client when everything before it is handled.
+    fault: Option<Fault>,
+    /// The broker has more for the socket.
+    more: bool,
+    clean_start: bool,
+    stage: Stage,
+    ending: Option<Ending>,
+    /// The write side failed: what the client sent before is still read.
+    broken: Option<std::io::ErrorKind>,
+    /// Runs during the handshake and while closing. A connection that stands has no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+    started: Timestamp,
+    /// What the broker has been told of [`Self::traffic`].
+    counted: Traffic,
+    client_seat: Option<Seat>,
+    _seat: Seat,
+}
+
+/// Who is at the other end of a socket.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// For the log.
+    pub address: SocketAddr,
+    /// For the decision about its credentials.
+    pub info: PeerInfo,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// Both directions are open.
+    Serving,
+    /// As before, until the broker has taken what the client had sent. The timer runs.
+    Draining,
+    /// The broker has been told that the connection is gone. The timer runs.
+    Leaving(Farewell),
+    /// The socket is to be dropped.
+    Over,
+}
+
+/// What one round came to.
+enum Round {
+    Again,
+    Wait,
+    Done,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Serves `socket`, which holds `seat`. The time for its CONNECT begins here.
+    /// To be called within a runtime.
+    pub fn new(socket: S, peer: Peer, shared: Arc<Shared>, seat: Seat) -> Self {
+        Self {
+            socket,
+            peer,
+            connection: Connection::new(Arc::clone(&shared.limits)),
+            link: Link::default(),
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            requests: VecDeque::new(),
+            fault: None,
+            more: false,
+            clean_start: false,
+            stage: Stage::Serving,
+            ending: None,
+            broken: None,
+            timer: Some(Box::pin(tokio::time::sleep(shared.connect_timeout))),
+            started: shared.clock.now(),
+            counted: Traffic::default(),
+            client_seat: None,
+            shared,
+            _seat: seat,
+        }
+    }
+
+    fn poll_rounds(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
+        for _ in 0..ROUNDS_PER_POLL {
+            match self.round(cx, scratch) {
+                Round::Again => {}
+                Round::Wait => return Poll::Pending,
+                Round::Done => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn round(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
+        if self.is_time_up(cx) {
+            self.handle_time_up();
+        }
+        match self.stage {
+            Stage::Serving | Stage::Draining => self.serve(cx, scratch),
+            Stage::Leaving(farewell) => self.poll_farewell(farewell, cx, scratch),
+            Stage::Over => Round::Done,
+        }
+    }
+
+    /// One read, one visit to the broker, one write.
+    fn serve(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
+        let whole = self.broken.is_none();
+        self.write(cx);
+        let read = self.read(cx, scratch);
+        let visited = self.visit(scratch);
+        self.encode(scratch);
+        let moved = self.is_closing() && self.drain(scratch);
+        self.write(cx);
+        scratch.visit.wake_others();
+
+        let pull = self.more && self.outbox.is_empty();
+        let broke = whole && self.broken.is_some();
+        if read || visited || moved || pull || broke { Round::Again } else { Round::Wait }
+    }
+
+    /// Reads once, unless the broker still owes the client attention. Whether something came.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+        if self.is_closing() || !scratch.visit.requests.is_empty() {
+            return false;
+        }
+        let (now, shared) = (self.shared.clock.now(), &self.shared);
+        let mut entropy = || shared.entropy.draw();
+        let (connection, inputs) = (&mut self.connection, &mut scratch.inputs);
+        let receive = |bytes: &[u8]| connection.receive(bytes, now, &mut entropy, inputs);
+        match self.inbox.poll_read(&mut self.socket, cx, &mut scratch.read, receive) {
+            Poll::Ready(Ok(0)) => self.end(self.broken.map_or(Ending::Eof, Ending::Lost)),
+            Poll::Ready(Ok(_)) => {
+                self.sort_all(now, scratch);
+                return true;
+            }
+            Poll::Ready(Err(error)) => self.end(Ending::Lost(error.kind())),
+            Poll::Pending => {
+                if let Some(kind) = self.broken {
+                    self.end(Ending::Lost(kind));
+                }
+            }
+        }
+        false
+    }
+
+    /// Sorts what was received; goes on receiving behind each question about credentials.
+    fn sort_all(&mut self, now: Timestamp, scratch: &mut Scratch) {
+        while self.sort(scratch) {
+            let (connection, inputs) = (&mut self.connection, &mut scratch.inputs);
+            let mut entropy = || self.shared.entropy.draw();
+            self.inbox.take_left(|bytes| connection.receive(bytes, now, &mut entropy, inputs));
+        }
+    }
+
+    /// Whether there was a question, answered now, behind which more may be received.
+    fn sort(&mut self, scratch: &mut Scratch) -> bool {
+        let mut asked = false;
+        while let Some(input) = scratch.inputs.pop_front() {
+            match input {
+                Input::Request(request) => scratch.visit.requests.push_back(request),
+                Input::Connect(connect) => {
+                    self.clean_start = connect.clean_start;
+                    scratch.visit.connect = Some(connect);
+                }
+                Input::Auth(question) => {
+                    let answer = self.shared.authenticator.decide(&question, self.peer.info);
+                    let output = &mut self.outbox.output;
+                    self.connection.handle_auth(answer, &mut scratch.inputs, output);
+                    asked = true;
+                }
+                Input::Fault(fault) => self.fault = Some(fault),
+            }
+        }
+        asked
+    }
+
+    /// Visits the broker if there is a reason to. Whether that changed anything.
+    fn visit(&mut self, scratch: &mut Scratch) -> bool {
+        let visit = &mut scratch.visit;
+        let room = self.outbox.is_empty();
+        let woken = self.link.cell.take();
+        let called = self.link.conn.is_some() && (woken || self.more && room);
+        if !called && !visit.brings_something() {
+            return false;
+        }
+        let (is_new, brought) = (visit.connect.is_some(), visit.requests.len());
+        visit.traffic = self.traffic();
+        self.shared.visit(&mut self.link, visit, room);
+        self.more = visit.more;
+        if is_new && self.link.conn.is_some() {
+            self.timer = None;
+            self.client_seat = self.shared.clients.take();
+        }
+        is_new || visit.requests.len() < brought || !visit.outgoing.is_empty()
+    }
+
+    fn encode(&mut self, scratch: &mut Scratch) {
+        let visit = &mut scratch.visit;
+        for outgoing in visit.outgoing.drain(..) {
+            match &outgoing {
+                Outgoing::ConnAck(connack) => self.log_connected(connack.session_present),
+                Outgoing::Close { .. } => visit.requests.clear(),
+                _ => {}
+            }
+            self.connection.encode(outgoing, visit.now, &mut self.outbox.output);
+        }
+        if let Some(reason) = visit.refused.take() {
+            visit.requests.clear();
+            self.connection.refuse(reason, &mut self.outbox.output);
+        }
+    }
+
+    /// Writes what there is. A socket that fails is still read: what the client sent before it went
+    /// away, perhaps a DISCONNECT, has arrived all the same.
+    fn write(&mut self, cx: &mut Context<'_>) {
+        if self.broken.is_some() {
+            self.outbox.give_up();
+        } else if let Poll::Ready(Err(error)) = self.outbox.poll_write(&mut self.socket, cx) {
+            self.broken = Some(error.kind());
+            self.outbox.give_up();
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.ending.is_some() || self.connection.is_closing()
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+}
+
+impl<S> Driver<S> {
+    /// What passed the socket since this was last asked.
+    fn traffic(&mut self) -> Traffic {
+        let total = Traffic { received: self.inbox.total, sent: self.outbox.total };
+        let before = std::mem::replace(&mut self.counted, total);
+        Traffic { received: total.received - before.received, sent: total.sent - before.sent }
+    }
+
+    /// Takes the buffers of the thread for as long as this poll lasts.
+    fn lend(&mut self, scratch: &mut Scratch) {
+        if !self.requests.is_empty() {
+            scratch.visit.requests = std::mem::take(&mut self.requests);
+        }
+        if self.outbox.output.is_empty() {
+            self.outbox.output = std::mem::take(&mut scratch.output);
+        }
+    }
+
+    /// Leaves the thread what is empty and keeps what is not.
+    fn take_back(&mut self, scratch: &mut Scratch) {
+        if !scratch.visit.requests.is_empty() {
+            self.requests = std::mem::take(&mut scratch.visit.requests);
+        }
+        if self.outbox.output.is_empty() {
+            scratch.output = std::mem::take(&mut self.outbox.output);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        // Before anything is looked at, so that no wake falls between the look and the waiting.
+        driver.link.cell.register(cx.waker());
+        let mut scratch = Scratch::borrow();
+        driver.lend(&mut scratch);
+        let polled = driver.poll_rounds(cx, &mut scratch);
+        driver.take_back(&mut scratch);
+        scratch.give_back();
+        polled
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    /// However the task ends, the broker hears of it.
+    fn drop(&mut self) {
+        self.shared.leave(&mut self.link);
+        let traffic = self.traffic();
+        self.shared.count(traffic);
+        self.log_disconnected();
+    }
+}

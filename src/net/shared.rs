@@ -1,0 +1,282 @@
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
+use crate::auth::Authenticator;
+use crate::broker::{Actions, Broker, Budget};
+use crate::connection::Limits;
+use crate::request::{Connect, Outgoing, Request};
+use crate::store::Commits;
+use crate::types::{ConnId, ReasonCode, Timestamp};
+
+/// What one connection takes from the broker under one hold of the lock. Smaller pulls cost more
+/// holds, larger ones only let everybody else wait longer.
+pub const PULL_MESSAGES_MAX: usize = 512;
+/// The same in bytes; the message that passes it is the last of its pull.
+pub const PULL_BYTES_MAX: usize = 64 * 1024;
+
+/// What all connections of a server share.
+pub struct Shared {
+    /// The broker and whom to wake on its behalf: the one lock on the path of a message.
+    ///
+    /// It is a lock and not a task with a queue because a burst costs one hold of it (well under a
+    /// microsecond a message) where a hop to another task costs two wakes. It is held for one burst
+    /// of one connection, never across an await, a system call on a socket, or encoding. Batches go
+    /// to the store inside it, so that their order there is the order of decisions.
+    core: Mutex<Core>,
+    commits: Commits,
+    /// Decides about credentials; asked outside the lock.
+    pub authenticator: Box<dyn Authenticator>,
+    /// What every connection is held to.
+    pub limits: Arc<Limits>,
+    /// The one clock.
+    pub clock: Clock,
+    /// The one source of chance.
+    pub entropy: Entropy,
+    /// What the log says about peers.
+    pub mistakes: Mistakes,
+    /// One for each open socket.
+    pub connections: Arc<Seats>,
+    /// One for each connection whose CONNECT was accepted, until its socket is closed.
+    pub clients: Arc<Seats>,
+    /// Between the opening of a socket and the acceptance of its CONNECT.
+    pub connect_timeout: Duration,
+}
+
+/// What a server decides once for all its connections.
+pub struct Setup {
+    /// What every connection is held to.
+    pub limits: Limits,
+    /// Decides about credentials.
+    pub authenticator: Box<dyn Authenticator>,
+    /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
+    pub connect_timeout: Duration,
+    /// Sockets open at a time.
+    pub connections_max: usize,
+    /// Log lines a second about what peers do wrong.
+    pub mistakes_per_second: u32,
+}
+
+/// Bytes that came from and went to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// From the client.
+    pub received: u64,
+    /// To the client.
+    pub sent: u64,
+}
+
+struct Core {
+    broker: Broker,
+    /// By the slot of their [`ConnId`].
+    cells: Vec<Option<Arc<WakeCell>>>,
+}
+
+/// A connection as the broker knows it.
+#[derive(Debug, Default)]
+pub struct Link {
+    /// From the acceptance of CONNECT until the broker is told that the connection is gone.
+    pub conn: Option<ConnId>,
+    /// How its task is woken.
+    pub cell: Arc<WakeCell>,
+}
+
+/// One visit of a connection to the broker: what it brings and what it takes away.
+#[derive(Default)]
+pub struct Visit {
+    /// To be handled first.
+    pub connect: Option<Box<Connect>>,
+    /// What the broker does not take in this visit stays here.
+    pub requests: VecDeque<Request>,
+    /// Why the broker did not accept [`Self::connect`].
+    pub refused: Option<ReasonCode>,
+    /// For this connection's socket.
+    pub outgoing: Vec<Outgoing>,
+    /// The broker has more for this socket than fitted the visit.
+    pub more: bool,
+    /// What passed the socket since the last visit.
+    pub traffic: Traffic,
+    /// When the visit was.
+    pub now: Timestamp,
+    actions: Actions,
+    wakes: Vec<Arc<WakeCell>>,
+}
+
+impl Shared {
+    /// A server's shared part around `broker`, whose durable changes go to `commits`.
+    pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
+        Self {
+            core: Mutex::new(Core { broker, cells: Vec::new() }),
+            commits,
+            authenticator: setup.authenticator,
+            limits: Arc::new(setup.limits),
+            clock,
+            entropy: Entropy::default(),
+            mistakes: Mistakes::new(setup.mistakes_per_second),
+            connections: Seats::new(setup.connections_max),
+            clients: Seats::new(usize::MAX),
+            connect_timeout: setup.connect_timeout,
+        }
+    }
+
+    /// Hands over what `visit` brings and, if there is `room` for output, pulls what is ready,
+    /// all in one hold of the lock. Afterwards the caller owes [`Visit::wake_others`].
+    pub fn visit(&self, link: &mut Link, visit: &mut Visit, room: bool) {
+        let mut core = self.hold();
+        // Read under the lock: the broker never sees time run backwards.
+        visit.now = self.clock.now();
+        core.broker.count_traffic(visit.traffic.received, visit.traffic.sent);
+        if let Some(connect) = visit.connect.take() {
+            core.connect(*connect, link, visit);
+        }
+        if let Some(conn) = link.conn {
+            let now = visit.now;
+            core.broker.handle_requests(conn, &mut visit.requests, now, &mut visit.actions);
+        }
+        self.commit(&mut core, &mut visit.actions);
+        if let Some(conn) = link.conn {
+            core.pull(conn, visit, room);
+        }
+        // What the pull itself decided: messages dropped, retained ones queued.
+        self.commit(&mut core, &mut visit.actions);
+        core.collect(&mut visit.actions, &mut visit.wakes);
+    }
+
+    /// Tells the broker what passed a socket that has nothing else to tell.
+    pub fn count(&self, traffic: Traffic) {
+        if traffic != Traffic::default() {
+            self.hold().broker.count_traffic(traffic.received, traffic.sent);
+        }
+    }
+
+    /// Tells the broker that the connection is gone, once.
+    pub fn leave(&self, link: &mut Link) {
+        let Some(conn) = link.conn.take() else { return };
+        self.act(|core, now, actions| {
+            core.cells[conn.slot as usize] = None;
+            core.broker.handle_disconnected(conn, now, actions);
+        });
+    }
+
+    /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
+    pub fn handle_deadline(&self) -> Option<Timestamp> {
+        self.act(|core, now, actions| {
+            core.broker.handle_deadline(now, actions);
+            core.broker.next_deadline()
+        })
+    }
+
+    /// Has the broker end every connection, as a server that goes down does.
+    pub fn handle_shutdown(&self) {
+        self.act(|core, now, actions| core.broker.handle_shutdown(now, actions));
+    }
+
+    /// One hold on behalf of no connection, and the wakes that follow from it.
+    fn act<R>(&self, act: impl FnOnce(&mut Core, Timestamp, &mut Actions) -> R) -> R {
+        let (mut actions, mut wakes) = (Actions::default(), Vec::new());
+        let mut core = self.hold();
+        let result = act(&mut core, self.clock.now(), &mut actions);
+        self.commit(&mut core, &mut actions);
+        core.collect(&mut actions, &mut wakes);
+        drop(core);
+        wakes.iter().for_each(|cell| cell.wake());
+        result
+    }
+
+    /// Has the store keep what was decided. What waits for a batch that it did not take is never
+    /// sent: the client gets no acknowledgement and keeps its message.
+    fn commit(&self, core: &mut Core, actions: &mut Actions) {
+        let Some(batch) = core.broker.take_batch() else { return };
+        match self.commits.submit(&batch) {
+            Ok(durable) => core.broker.handle_committed(durable, actions),
+            Err(error) => {
+                if self.mistakes.admit(self.clock.now()) {
+                    tracing::error!(%error, "the store took no changes");
+                }
+            }
+        }
+    }
+
+    fn hold(&self) -> Hold<'_> {
+        Hold { core: self.core.lock(), unwinding: std::thread::panicking() }
+    }
+}
+
+impl Core {
+    fn connect(&mut self, connect: Connect, link: &mut Link, visit: &mut Visit) {
+        match self.broker.handle_connect(connect, visit.now, &mut visit.actions) {
+            Ok(conn) => {
+                let slot = conn.slot as usize;
+                if slot >= self.cells.len() {
+                    self.cells.resize(slot + 1, None);
+                }
+                self.cells[slot] = Some(Arc::clone(&link.cell));
+                link.conn = Some(conn);
+            }
+            Err(reason) => visit.refused = Some(reason),
+        }
+    }
+
+    fn pull(&mut self, conn: ConnId, visit: &mut Visit, room: bool) {
+        let budget = match room {
+            true => Budget { messages: PULL_MESSAGES_MAX, bytes: PULL_BYTES_MAX },
+            // Only what may not wait for room: that the connection is to be closed.
+            false => Budget { messages: 0, bytes: 0 },
+        };
+        visit.more = self.broker.poll_outgoing(conn, budget, visit.now, &mut visit.outgoing);
+        visit.actions.wake.retain(|woken| *woken != conn);
+    }
+
+    /// Turns connections to wake into cells that can be woken without the lock.
+    fn collect(&self, actions: &mut Actions, wakes: &mut Vec<Arc<WakeCell>>) {
+        let cell = |conn: ConnId| self.cells.get(conn.slot as usize)?.clone();
+        wakes.extend(actions.wake.drain(..).filter_map(cell));
+    }
+}
+
+impl Visit {
+    /// Whether anything is to be brought.
+    pub fn brings_something(&self) -> bool {
+        self.connect.is_some() || !self.requests.is_empty()
+    }
+
+    /// Wakes the connections that the visit gave something to send.
+    pub fn wake_others(&mut self) {
+        self.wakes.drain(..).for_each(|cell| cell.wake());
+    }
+}
+
+/// The lock, held.
+struct Hold<'a> {
+    core: MutexGuard<'a, Core>,
+    /// A panic was under way before, that has nothing to do with the broker.
+    unwinding: bool,
+}
+
+impl Deref for Hold<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for Hold<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for Hold<'_> {
+    /// A panic inside leaves the broker half-way through a decision. To go on would acknowledge
+    /// what was never recorded, so the process ends, and recovers from what is on disk.
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.unwinding {
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Driver, Peer, Shared};
+use crate::auth::PeerInfo;
+
+/// How long accepting pauses when the process is out of descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is set on every accepted socket. TCP_NODELAY always is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpOptions {
+    /// Probes that find out whether a silent peer still exists.
+    pub keepalive: Option<Keepalive>,
+    /// How long sent bytes may stay unacknowledged before the connection is dead; `None` leaves it
+    /// to the kernel. Only on Linux.
+    pub user_timeout: Option<Duration>,
+    /// Unsent bytes above which the socket counts as full; `None` for as many as its buffer holds.
+    /// Only on Linux.
+    pub notsent_lowat_bytes: Option<u32>,
+}
+
+/// TCP keep-alive; not the keep alive of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Unanswered probes after which the connection is dead.
+    pub probes: u32,
+}
+
+/// A socket that listens on `address`. `[::]` takes IPv4 too, unless `only_v6`.
+///
+/// # Errors
+///
+/// Those of the system: most often that the address is in use.
+pub fn bind(address: SocketAddr, only_v6: bool, backlog: u32) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
+    }
+    // A restart need not wait until the connections of the last run are forgotten.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// Accepts clients for as long as it is polled. It outlives every error: one connection less is
+/// better than a server that nobody reaches any more.
+pub async fn accept_all(
+    listener: TcpListener,
+    peer: PeerInfo,
+    options: TcpOptions,
+    shared: Arc<Shared>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, address)) => serve(socket, Peer { address, info: peer }, options, &shared),
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                if shared.mistakes.admit(shared.clock.now()) {
+                    tracing::error!(%error, "cannot accept connections for the moment");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn serve(socket: TcpStream, peer: Peer, options: TcpOptions, shared: &Arc<Shared>) {
+    let address = peer.address;
+    let Some(seat) = shared.connections.take() else {
+        if shared.mistakes.admit(shared.clock.now()) {
+            tracing::warn!(%address, "connection closed: connections_max is reached");
+        }
+        return;
+    };
+    match options.apply(&socket) {
+        Ok(()) => drop(tokio::spawn(Driver::new(socket, peer, Arc::clone(shared), seat))),
+        // The peer is gone already, or the options are none of this system's.
+        Err(error) => tracing::debug!(%address, %error, "connection closed: socket options"),
+    }
+}
+
+/// The client gave up between its SYN and our accept: the next one is not concerned.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+impl TcpOptions {
+    /// Sets the options on `socket`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn apply(&self, socket: &TcpStream) -> io::Result<()> {
+        let socket = SockRef::from(socket);
+        socket.set_tcp_nodelay(true)?;
+        if let Some(keepalive) = self.keepalive {
+            let probes = TcpKeepalive::new()
+                .with_time(keepalive.idle)
+                .with_interval(keepalive.interval)
+                .with_retries(keepalive.probes);
+            socket.set_tcp_keepalive(&probes)?;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            if self.user_timeout.is_some() {
+                socket.set_tcp_user_timeout(self.user_timeout)?;
+            }
+            if let Some(bytes) = self.notsent_lowat_bytes {
+                socket.set_tcp_notsent_lowat(bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_socket_has_all_options() {
+        let (socket, _peer) = pair().await;
+        let options = TcpOptions {
+            keepalive: Some(Keepalive {
+                idle: Duration::from_secs(60),
+                interval: Duration::from_secs(10),
+                probes: 3,
+            }),
+            user_timeout: Some(Duration::from_secs(30)),
+            notsent_lowat_bytes: Some(131_072),
+        };
+
+        options.apply(&socket).expect("options of this system");
+
+        let found = SockRef::from(&socket);
+        assert!(found.tcp_nodelay().expect("nodelay"));
+        assert!(found.keepalive().expect("keepalive"));
+        assert_eq!(found.tcp_keepalive_time().expect("idle"), Duration::from_secs(60));
+        assert_eq!(found.tcp_keepalive_interval().expect("interval"), Duration::from_secs(10));
+        assert_eq!(found.tcp_keepalive_retries().expect("probes"), 3);
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(found.tcp_user_timeout().expect("time"), options.user_timeout);
+            assert_eq!(found.tcp_notsent_lowat().expect("bytes"), 131_072);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_options_the_kernel_probes_nothing_and_nodelay_is_set() {
+        let (socket, _peer) = pair().await;
+
+        TcpOptions::default().apply(&socket).expect("options of this system");
+
+        let found = SockRef::from(&socket);
+        assert!(found.tcp_nodelay().expect("nodelay"));
+        assert!(!found.keepalive().expect("keepalive"));
+    }
+
+    #[test]
+    fn all_addresses_of_ipv6_take_ipv4_too_unless_told_otherwise() {
+        for (only_v6, reached) in [(false, true), (true, false)] {
+            let Ok(listener) = bind("[::]:0".parse().expect("address"), only_v6, 1) else {
+                return; // A machine without IPv6.
+            };
+            let port = listener.local_addr().expect("bound").port();
+
+            let connected = std::net::TcpStream::connect(("127.0.0.1", port));
+
+            assert_eq!(connected.is_ok(), reached, "only_v6 = {only_v6}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_gave_up_does_not_make_the_others_wait() {
+        assert!(concerns_one_connection(&io::ErrorKind::ConnectionAborted.into()));
+        // EMFILE: no descriptors left.
+        assert!(!concerns_one_connection(&io::Error::from_raw_os_error(24)));
+    }
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let address = "127.0.0.1:0".parse().expect("address");
+        let listener = bind(address, false, 1).expect("a free port");
+        let listener = TcpListener::from_std(listener).expect("nonblocking");
+        let address = listener.local_addr().expect("bound");
+        let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
+        (accepted.expect("accepts").0, connected.expect("connects"))
+    }
+}

@@ -1,0 +1,154 @@
+//! The few numbers that each part needs, out of the configuration.
+
+use std::time::Duration;
+
+use crate::auth::Authenticator;
+use crate::broker::Settings;
+use crate::config::{self, Config, SessionExpiryMax};
+use crate::connection::Limits;
+use crate::net::{Keepalive, Setup, TcpOptions};
+use crate::request::EXPIRY_NEVER;
+use crate::retained::RetainedLimits;
+use crate::session::{QueueLimits, QueueRule};
+use crate::subscriptions::ShareStrategy;
+
+/// Topics whose receivers the broker remembers: more than a busy server has in use at a time, and a
+/// few megabytes.
+const CACHED_TOPICS_MAX: usize = 8_192;
+/// Deliveries and timers in one hold of the broker's lock: a millisecond or so, which is what
+/// everybody else may have to wait.
+const WORK_MAX: usize = 4_000;
+
+/// What the broker decides by.
+pub fn broker(config: &Config) -> Settings {
+    Settings {
+        sessions_max: config.session.sessions_max,
+        subscriptions_max: config.limits.subscriptions_per_client_max,
+        queue: queue(&config.session),
+        queue_qos0_offline: config.session.queue_qos0_offline,
+        in_flight_max: config.mqtt.inflight_messages_max,
+        receive_maximum: config.mqtt.receive_maximum,
+        maximum_qos: config.mqtt.maximum_qos,
+        keep_alive_max_secs: config.mqtt.keep_alive_max_secs,
+        session_expiry_max_secs: match config.mqtt.session_expiry_max_secs {
+            SessionExpiryMax::Never => EXPIRY_NEVER,
+            SessionExpiryMax::Secs(secs) => secs,
+        },
+        share_strategy: match config.session.share_strategy {
+            config::ShareStrategy::RoundRobin => ShareStrategy::RoundRobin,
+            config::ShareStrategy::Sticky => ShareStrategy::Sticky,
+            config::ShareStrategy::LeastBacklog => ShareStrategy::LeastBacklog,
+        },
+        retained: RetainedLimits {
+            messages_max: config.retained.messages_max,
+            bytes_max: to_usize(config.retained.bytes_max),
+        },
+        cached_topics_max: CACHED_TOPICS_MAX,
+        replies_max: config.limits.replies_max,
+        work_max: WORK_MAX,
+        sys_interval_secs: u32::try_from(config.sys.interval_secs).unwrap_or(u32::MAX),
+        journal: match config.store.engine {
+            // What is in memory is in the broker already.
+            config::Engine::Memory => false,
+        },
+    }
+}
+
+/// What all connections share.
+pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
+    Setup {
+        limits: connection(config),
+        authenticator,
+        connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
+        connections_max: config.limits.connections_max,
+        mistakes_per_second: config.log.faults_per_second_max,
+    }
+}
+
+/// What is set on accepted sockets.
+pub fn tcp(tcp: &config::Tcp) -> TcpOptions {
+    TcpOptions {
+        keepalive: (tcp.keepalive_secs > 0).then(|| Keepalive {
+            idle: Duration::from_secs(tcp.keepalive_secs.into()),
+            interval: Duration::from_secs(tcp.keepalive_interval_secs.into()),
+            probes: tcp.keepalive_probes,
+        }),
+        user_timeout: (tcp.user_timeout_ms > 0)
+            .then(|| Duration::from_millis(tcp.user_timeout_ms.into())),
+        notsent_lowat_bytes: (tcp.notsent_lowat_bytes > 0).then_some(tcp.notsent_lowat_bytes),
+    }
+}
+
+/// What one connection is held to.
+fn connection(config: &Config) -> Limits {
+    let (limits, mqtt) = (&config.limits, &config.mqtt);
+    let information = &mqtt.response_information;
+    Limits {
+        maximum_packet_size: limits.packet_bytes_max,
+        topic_alias_maximum: mqtt.topic_alias_maximum,
+        topic_alias_maximum_out: mqtt.topic_alias_maximum_out,
+        receive_maximum: mqtt.receive_maximum,
+        maximum_qos: mqtt.maximum_qos,
+        retain_available: mqtt.retain_available,
+        wildcard_subscriptions: mqtt.wildcard_subscriptions,
+        shared_subscriptions: mqtt.shared_subscriptions,
+        subscription_identifiers: mqtt.subscription_identifiers,
+        check_payload_format: mqtt.check_payload_format,
+        allow_zero_length_client_id: mqtt.allow_empty_client_id,
+        topic_levels_max: limits.topic_levels_max,
+        client_id_bytes_max: limits.client_id_bytes_max,
+        response_information: (!information.is_empty()).then(|| information.clone()),
+    }
+}
+
+fn queue(session: &config::Session) -> QueueLimits {
+    QueueLimits {
+        messages_max: session.queue_messages_max,
+        bytes_max: to_usize(session.queue_bytes_max),
+        rule: match session.queue_full {
+            config::QueueFull::RefuseNew => QueueRule::RefuseNew,
+            config::QueueFull::DropOldest => QueueRule::DropOldest,
+        },
+    }
+}
+
+/// More than can be addressed is as good as no limit.
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_turns_a_socket_option_off() {
+        let off = config::Tcp {
+            keepalive_secs: 0,
+            user_timeout_ms: 0,
+            notsent_lowat_bytes: 0,
+            ..config::Tcp::default()
+        };
+
+        assert_eq!(tcp(&off), TcpOptions::default());
+        assert_eq!(tcp(&config::Tcp { keepalive_secs: 1, ..off }).user_timeout, None);
+    }
+
+    #[test]
+    fn a_session_may_last_for_ever_or_for_some_seconds() {
+        let mut config = Config::default();
+        assert_eq!(broker(&config).session_expiry_max_secs, EXPIRY_NEVER);
+
+        config.mqtt.session_expiry_max_secs = SessionExpiryMax::Secs(60);
+        assert_eq!(broker(&config).session_expiry_max_secs, 60);
+    }
+
+    #[test]
+    fn empty_response_information_is_none() {
+        let mut config = Config::default();
+        assert_eq!(connection(&config).response_information, None);
+
+        config.mqtt.response_information = "here".into();
+        assert_eq!(connection(&config).response_information.as_deref(), Some("here"));
+    }
+}

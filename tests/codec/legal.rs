@@ -1,0 +1,95 @@
+//! Packets that look odd and are legal.
+
+use fulmar::types::Protocol::{self, *};
+
+use super::{encoded, parsed};
+
+#[test]
+fn odd_packets_are_taken() {
+    for (protocol, story, bytes) in PACKETS {
+        let packet = match parsed(bytes, *protocol) {
+            Ok(Some(packet)) => packet,
+            other => panic!("{protocol}, {story}: {other:?}"),
+        };
+        let again = encoded(&packet, *protocol);
+        assert_eq!(parsed(&again, *protocol), Ok(Some(packet)), "{protocol}, {story}");
+    }
+}
+
+const PACKETS: &[(Protocol, &str, &[u8])] = &[
+    (V311, "CONNECT without a client identifier", b"\x10\x0c\0\x04MQTT\x04\x02\0<\0\0"),
+    (V311, "CONNECT without a keep alive", b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01c"),
+    (V311, "CONNECT that has neither a clean session nor a client identifier, for the connection to refuse", b"\x10\x0c\0\x04MQTT\x04\0\0<\0\0"),
+    (V311, "a will without a payload", b"\x10\x12\0\x04MQTT\x04\x06\0<\0\x01c\0\x01w\0\0"),
+    (V311, "a will to a reserved topic", b"\x10\x18\0\x04MQTT\x04\x06\0<\0\x01c\0\x06$SYS/x\0\x01p"),
+    (V311, "an empty user name", b"\x10\x0f\0\x04MQTT\x04\x82\0<\0\x01c\0\0"),
+    (V311, "a user name without a password", b"\x10\x10\0\x04MQTT\x04\x82\0<\0\x01c\0\x01u"),
+    (V311, "a password of any bytes", b"\x10\x15\0\x04MQTT\x04\xc2\0<\0\x01c\0\x01u\0\x03\0\xff\x80"),
+    (V311, "a client identifier of any characters", b"\x10\x17\0\x04MQTT\x04\x02\0<\0\x0ba b/+#$\xe2\x82\xac\x01"),
+    (V311, "CONNECT of 5.0, whatever was spoken before", b"\x10\x0e\0\x04MQTT\x05\x02\0<\0\0\x01c"),
+    (V31, "the reserved flag, which 3.1 does not use", b"\x10\x0f\0\x06MQIsdp\x03\x03\0<\0\x01c"),
+    (V31, "will QoS without a will, which 3.1 ignores", b"\x10\x0f\0\x06MQIsdp\x03\x0a\0<\0\x01c"),
+    (V31, "a user name that is announced and left out", b"\x10\x0f\0\x06MQIsdp\x03\x82\0<\0\x01c"),
+    (V31, "a password that is announced and left out", b"\x10\x12\0\x06MQIsdp\x03\xc2\0<\0\x01c\0\x01u"),
+    (V311, "PUBLISH without a payload", b"0\x03\0\x01t"),
+    (V311, "PUBLISH of NUL bytes", b"1\x06\0\x01t\0\0\0"),
+    (V311, "DUP at QoS 1", b";\x05\0\x01t\0\x01"),
+    (V311, "DUP at QoS 2", b"<\x05\0\x01t\xff\xff"),
+    (V311, "a topic of one slash", b"0\x03\0\x01/"),
+    (V311, "a topic of empty levels", b"0\x04\0\x02//"),
+    (V311, "a topic with spaces", b"0\x07\0\x05 a b "),
+    (V311, "a topic with control characters", b"0\x06\0\x04\x01\x7f\xc2\x85"),
+    (V311, "a topic with a non-character", b"0\x08\0\x06\xef\xbf\xbf\xef\xb7\x90"),
+    (V311, "a topic that begins with a byte order mark", b"0\x06\0\x04\xef\xbb\xbfa"),
+    (V311, "a topic of an astral character", b"0\x06\0\x04\xf0\xaa\x9b\x94"),
+    (V311, "a topic in a reserved tree", b"0\x08\0\x06$SYS/a"),
+    (V311, "SUBSCRIBE to what is no filter, for the connection to refuse", b"\x82\x0a\0\x01\0\x05a/#/b\0"),
+    (V311, "SUBSCRIBE to an empty filter, for the connection to refuse", b"\x82\x05\0\x01\0\0\0"),
+    (V311, "SUBSCRIBE twice to one filter", b"\x82\x0a\0\x01\0\x01a\0\0\x01a\x02"),
+    (V311, "SUBACK of all four codes", b"\x90\x06\0\x01\0\x01\x02\x80"),
+    (V311, "PINGREQ", b"\xc0\0"),
+    (V311, "DISCONNECT", b"\xe0\0"),
+    (V5, "a password without a user name", b"\x10\x11\0\x04MQTT\x05B\0<\0\0\x01c\0\x01p"),
+    (V5, "every number at its highest", b"\x10\x1e\0\x04MQTT\x05\x02\0<\x10\x11\xff\xff\xff\xff!\xff\xff'\xff\xff\xff\xff\"\xff\xff\0\x01c"),
+    (V5, "every number at its lowest", b"\x10\"\0\x04MQTT\x05\x02\0<\x14\x11\0\0\0\0!\0\x01'\0\0\0\x01\"\0\0\x17\0\x19\0\0\x01c"),
+    (V5, "an authentication method without data", b"\x10\x12\0\x04MQTT\x05\x02\0<\x04\x15\0\x01m\0\x01c"),
+    (V5, "an authentication method without a name", b"\x10\x14\0\x04MQTT\x05\x02\0<\x06\x15\0\0\x16\0\0\0\x01c"),
+    (V5, "data in front of its method", b"\x10\x16\0\x04MQTT\x05\x02\0<\x08\x16\0\x01d\x15\0\x01m\0\x01c"),
+    (V5, "the same user property many times", b"\x10#\0\x04MQTT\x05\x02\0<\x15&\0\x01k\0\x01v&\0\x01k\0\x01v&\0\x01k\0\x01v\0\x01c"),
+    (V5, "a will with every property", b"\x101\0\x04MQTT\x05\x06\0<\0\0\x01c\x1c&\0\0\0\0\x18\0\0\0\x01\x01\x01\x02\0\0\0\0\x03\0\0\x08\0\x01r\x09\0\x01\xff\0\x01w\0\x01x"),
+    (V5, "a topic alias in place of a topic", b"0\x06\0\0\x03#\0\x01"),
+    (V5, "topic alias 0, for the connection to refuse", b"0\x07\0\x01t\x03#\0\0"),
+    (V5, "a message expiry of 0", b"0\x09\0\x01t\x05\x02\0\0\0\0"),
+    (V5, "an empty content type", b"0\x07\0\x01t\x03\x03\0\0"),
+    (V5, "an empty response topic", b"0\x07\0\x01t\x03\x08\0\0"),
+    (V5, "empty correlation data", b"0\x07\0\x01t\x03\x09\0\0"),
+    (V5, "a payload that is not the UTF-8 it says it is, for the connection to refuse", b"0\x07\0\x01t\x02\x01\x01\xff"),
+    (V5, "the same subscription identifier twice, of two subscriptions", b"0\x08\0\x01t\x04\x0b\x01\x0b\x01"),
+    (V5, "the highest subscription identifier", b"\x82\x0c\0\x01\x05\x0b\xff\xff\xff\x7f\0\x01a\0"),
+    (V5, "every option of a subscription", b"\x82\x07\0\x01\0\0\x01a."),
+    (V5, "No Local on a shared subscription, for the connection to refuse", b"\x82\x10\0\x01\0\0\x0a$share/g/a\x04"),
+    (V5, "PUBACK of an identifier", b"@\x02\0\x01"),
+    (V5, "PUBACK of an identifier and a reason", b"@\x03\0\x01\0"),
+    (V5, "PUBACK with empty properties", b"@\x04\0\x01\0\0"),
+    (V5, "PUBREC of an identifier", b"P\x02\0\x01"),
+    (V5, "PUBREC of an identifier and a reason", b"P\x03\0\x01\0"),
+    (V5, "PUBREC with empty properties", b"P\x04\0\x01\0\0"),
+    (V5, "PUBREL of an identifier", b"b\x02\0\x01"),
+    (V5, "PUBREL of an identifier and a reason", b"b\x03\0\x01\0"),
+    (V5, "PUBREL with empty properties", b"b\x04\0\x01\0\0"),
+    (V5, "PUBCOMP of an identifier", b"p\x02\0\x01"),
+    (V5, "PUBCOMP of an identifier and a reason", b"p\x03\0\x01\0"),
+    (V5, "PUBCOMP with empty properties", b"p\x04\0\x01\0\0"),
+    (V5, "PUBACK without subscribers", b"@\x03\0\x01\x10"),
+    (V5, "PUBREC of an error", b"P\x08\0\x01\x97\x04\x1f\0\x01r"),
+    (V5, "PUBREL of an unknown identifier", b"b\x03\0\x01\x92"),
+    (V5, "UNSUBACK without a subscription", b"\xb0\x04\0\x01\0\x11"),
+    (V5, "DISCONNECT of nothing", b"\xe0\0"),
+    (V5, "DISCONNECT of a reason", b"\xe0\x01\x04"),
+    (V5, "DISCONNECT with empty properties", b"\xe0\x02\0\0"),
+    (V5, "DISCONNECT with a session expiry of never", b"\xe0\x07\0\x05\x11\xff\xff\xff\xff"),
+    (V5, "DISCONNECT for a bad authentication method, as table 2-6 has it", b"\xe0\x01\x8c"),
+    (V5, "AUTH of nothing", b"\xf0\0"),
+    (V5, "AUTH of a method", b"\xf0\x06\x19\x04\x15\0\x01m"),
+    (V5, "PINGRESP", b"\xd0\0"),
+];

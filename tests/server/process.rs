@@ -1,0 +1,110 @@
+//! The command, as a service manager sees it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use fulmar::types::Protocol::V5;
+use fulmar::types::ReasonCode;
+
+use crate::client::{Client, publish};
+
+#[test]
+fn sigterm_and_sigint_end_the_process_in_good_order() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Process::start(&[]);
+        let mut client = Client::connect(server.address, V5, "c");
+
+        server.signal(signal);
+
+        client.expect_disconnect(ReasonCode::ServerShuttingDown);
+        drop(client);
+        assert_eq!(server.wait().code(), Some(0), "after SIG{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_spares_the_waiting() {
+    let mut server = Process::start(&[("FULMAR_LIMITS__SHUTDOWN_GRACE_SECS", "3600")]);
+    let mut publisher = Client::connect(server.address, V5, "publisher");
+    let stuck = Client::subscribed(server.address, V5, "stuck", "flood");
+    for _ in 0..200 {
+        publisher.send(&publish("flood", &vec![b'x'; 64 * 1024]));
+    }
+    let began = Instant::now();
+
+    server.signal("TERM");
+    publisher.expect_disconnect(ReasonCode::ServerShuttingDown);
+    server.signal("TERM");
+
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    drop(stuck);
+}
+
+#[test]
+fn an_address_in_use_is_named_and_fails_the_command() {
+    let server = Process::start(&[]);
+
+    let second = command(&server.address.to_string()).output().expect("runs");
+
+    assert_eq!(second.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&second.stderr);
+    assert!(log.contains(&format!("cannot listen on {}", server.address)), "{log}");
+}
+
+/// A server in a process of its own; killed when the test is over.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Process {
+    fn start(environment: &[(&str, &str)]) -> Self {
+        let mut command = command("127.0.0.1:0");
+        let mut child =
+            command.envs(environment.iter().copied()).spawn().expect("the binary is built");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
+        let address = listening_on(&mut log);
+        Self { child, address, log }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
+        assert!(sent.success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        // The end of its log is the end of the process.
+        self.log.read_to_end(&mut Vec::new()).expect("a pipe");
+        self.child.wait().expect("a child")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(address: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    command.args(["serve", "--listen", address]).stderr(Stdio::piped()).stdout(Stdio::null());
+    command
+}
+
+/// The port that the system chose, from the line that says so.
+fn listening_on(log: &mut impl BufRead) -> SocketAddr {
+    for line in log.lines() {
+        let line = line.expect("a log in UTF-8");
+        let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
+        if let (true, Some(address)) = (line.contains("listening"), address) {
+            return address.parse().expect("an address");
+        }
+    }
+    panic!("it never listened");
+}
