@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("journal", &["request", "types"]),
     // L2: never one another
     ("connection", &["codec", "request", "types"]),
-    ("session", &["journal", "request", "types"]),
+    ("session", &["codec", "journal", "request", "types"]),
     ("subscriptions", &["types"]),
     ("retained", &["types"]),
     ("auth", &["request", "types"]),
@@ -25,7 +25,6 @@ const EDGES: &[(&str, &[&str])] = &[
     // L4
     ("store", &["journal", "request", "types"]),
     ("config", &["auth", "broker", "connection", "retained", "session", "subscriptions", "types"]),
-    ("metrics", &["broker", "types"]),
     // L5
     (
         "net",
@@ -35,7 +34,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "config",
             "connection",
             "journal",
-            "metrics",
             "request",
             "store",
             "types",
@@ -50,7 +48,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "config",
             "connection",
             "journal",
-            "metrics",
             "net",
             "request",
             "retained",
