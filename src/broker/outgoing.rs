@@ -27,10 +27,6 @@ impl Broker {
         let before = out.len();
         let Some(conn) = self.conns.get_mut(id) else { return false };
         let end = before + budget.messages;
-        while conn.pings > 0 && out.len() < end {
-            conn.pings -= 1;
-            out.push(Outgoing::PingResp);
-        }
         while out.len() < end && conn.replies.front().is_some_and(|(gate, _)| *gate <= self.durable)
         {
             let (_, reply) = conn.replies.pop_front().expect("just seen");
@@ -40,10 +36,19 @@ impl Broker {
         if conn.replies.is_empty() {
             conn.replies = Default::default();
         }
+        let greeted = conn.is_greeted();
+        while greeted && conn.pings > 0 && out.len() < end {
+            conn.pings -= 1;
+            out.push(Outgoing::PingResp);
+        }
         let more = match conn.session {
             None => {
                 let close = conn.close.take();
                 out.extend(close.map(|(reason, why)| Outgoing::Close { reason, why }));
+                false
+            }
+            Some(key) if !greeted => {
+                self.sessions[key].scheduled = false;
                 false
             }
             Some(key) => self.poll_deliveries(id, key, budget.bytes, end, now, out),
@@ -109,6 +114,11 @@ impl Broker {
 }
 
 impl Conn {
+    /// Whether CONNACK has been given out: nothing comes before it (`[MQTT-3.2.0-1]`).
+    fn is_greeted(&self) -> bool {
+        !matches!(self.replies.front(), Some((_, Outgoing::ConnAck(_))))
+    }
+
     /// An answer that ends an exchange makes room within our receive maximum.
     fn finish_exchange(&mut self, reply: &Outgoing) {
         let ends = match reply {

@@ -143,6 +143,8 @@ impl Shared {
         if let Some(conn) = link.conn {
             core.pull(conn, visit, room);
         }
+        // What the pull itself decided: messages dropped, retained ones queued.
+        self.commit(&mut core, &mut visit.actions);
         core.collect(&mut visit.actions, &mut visit.wakes);
     }
 

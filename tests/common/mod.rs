@@ -13,8 +13,8 @@ mod world;
 
 pub use client::{Client, ack, message, packet_id};
 pub use connect::{Connecting, will};
-pub use shell::{Authenticator, Commits, LinkId, Shell};
-pub use world::World;
+pub use shell::{Authenticator, Commits, LinkId, Observed, Shell, splitmix};
+pub use world::{World, settings};
 
 pub use fulmar::types::Protocol::{V5, V31, V311};
 pub use fulmar::types::QoS::{self, AtLeastOnce, AtMostOnce, ExactlyOnce};
