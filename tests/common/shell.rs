@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
+use fulmar::auth::{Authenticator as _, NoCredentials, PeerInfo};
 use fulmar::broker::{Actions, Broker, Budget, Settings};
 use fulmar::connection::{Connection, Input, Limits, Output};
 use fulmar::journal::Batch;
-use fulmar::request::{AuthAnswer, AuthRequest, Identity, Request};
-use fulmar::types::{ConnId, Lsn, ReasonCode, Timestamp};
+use fulmar::request::{AuthAnswer, AuthRequest, Request};
+use fulmar::types::{ConnId, Lsn, Timestamp};
 
 /// The glue between connections and the broker: what the network driver does, with byte queues
 /// where it has sockets and a number where it has a clock.
@@ -22,11 +24,28 @@ pub struct Shell {
     by_conn: BTreeMap<ConnId, LinkId>,
     due: BTreeSet<LinkId>,
     next_link: u64,
+    /// What [`Self::take_log`] gives; `None` while nobody asks.
+    log: Option<Vec<Observed>>,
+}
+
+/// What the server did to a link, in the order it did it.
+#[derive(Debug)]
+pub enum Observed {
+    /// It encoded these bytes; the socket may not have taken them yet.
+    Produced(LinkId, Vec<u8>),
+    /// The broker knows that the link is over.
+    Ended(LinkId),
 }
 
 /// One network connection. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(u64);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link {}", self.0)
+    }
+}
 
 /// When a batch of durable changes counts as durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +84,8 @@ struct Link {
     ended: bool,
 }
 
+const OPEN: PeerInfo = PeerInfo { allow_anonymous: true };
+
 const BUDGET: Budget = Budget { messages: 512, bytes: 64 * 1024 };
 
 impl Shell {
@@ -76,13 +97,19 @@ impl Shell {
             commits: Commits::Immediate,
             waiting: VecDeque::new(),
             limits: Arc::new(limits),
-            authenticator: Box::new(accept_all),
+            authenticator: Box::new(|request| NoCredentials.decide(&request, OPEN)),
             entropy: seed,
             links: BTreeMap::new(),
             by_conn: BTreeMap::new(),
             due: BTreeSet::new(),
             next_link: 0,
+            log: None,
         }
+    }
+
+    /// What the server did since the last call; recorded from the first call on.
+    pub fn take_log(&mut self) -> Vec<Observed> {
+        self.log.replace(Vec::new()).unwrap_or_default()
     }
 
     pub fn set_authenticator(&mut self, authenticator: impl Authenticator + 'static) {
@@ -119,6 +146,12 @@ impl Shell {
     /// How many bytes have arrived that the server has not taken: what fills a real socket.
     pub fn backlog(&self, id: LinkId) -> usize {
         self.links.get(&id).map_or(0, |link| link.arrived.len())
+    }
+
+    /// Whether decoded packets still wait for the broker to take them.
+    pub fn has_unhandled(&self, id: LinkId) -> bool {
+        let waiting = |link: &Link| !link.requests.is_empty() || !link.inputs.is_empty();
+        self.links.get(&id).is_some_and(waiting)
     }
 
     /// The client reads at most `max` bytes.
@@ -192,19 +225,24 @@ impl Shell {
         }
     }
 
-    /// One round of the driver: read, ask the broker, pull, write. True if anything moved.
+    /// One round of the driver: read, ask the broker, pull, write, close. True if anything moved.
     fn step(&mut self, id: LinkId) -> bool {
         let read = self.read(id);
         let asked = self.ask(id);
         let pulled = self.pull(id);
         let flushed = self.links.get_mut(&id).is_some_and(Link::flush);
-        read || asked || pulled || flushed
+        let moved = read || asked || pulled || flushed;
+        if !moved && self.links.get(&id).is_some_and(Link::is_done) {
+            self.end(id);
+        }
+        moved
     }
 
     /// Decodes what has arrived, unless earlier requests still wait for the broker.
     fn read(&mut self, id: LinkId) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
-        if link.ended || !link.requests.is_empty() || !link.inputs.is_empty() {
+        let busy = !link.requests.is_empty() || !link.inputs.is_empty();
+        if link.ended || busy || link.arrived.is_empty() {
             return false;
         }
         let entropy = &mut self.entropy;
@@ -235,7 +273,6 @@ impl Shell {
     }
 
     fn handle(&mut self, id: LinkId, input: Input) {
-        let link = self.links.get_mut(&id).expect("the caller has it");
         let mut output = Output::default();
         match input {
             Input::Request(_) => unreachable!("requests go in bursts"),
@@ -248,15 +285,15 @@ impl Shell {
             }
             Input::Auth(request) => {
                 let answer = self.authenticator.answer(request);
+                let link = self.links.get_mut(&id).expect("the caller has it");
                 link.connection.handle_auth(answer, &mut link.inputs, &mut output);
             }
             Input::Fault(fault) => {
-                link.connection.fault(&fault, &mut output);
-                self.end(id);
+                while self.poll(id, BUDGET) {}
+                self.link(id).connection.fault(&fault, &mut output);
             }
         }
-        self.link(id).queue(output);
-        self.end_if_closing(id);
+        self.queue(id, &output);
     }
 
     fn connected(&mut self, id: LinkId, conn: ConnId) {
@@ -275,34 +312,45 @@ impl Shell {
         moved
     }
 
-    /// Asks for more to send once the socket has taken everything.
+    /// Asks for more to send once the socket has taken everything; until then only whether the
+    /// broker wants the connection closed.
     fn pull(&mut self, id: LinkId) -> bool {
-        let Some(link) = self.links.get_mut(&id) else { return false };
-        let Some(conn) = link.conn.filter(|_| link.unsent.is_empty() && !link.ended) else {
-            return false;
-        };
+        let Some(link) = self.links.get(&id).filter(|link| !link.ended) else { return false };
+        let stuck = !link.unsent.is_empty();
+        let moved = self.poll(id, if stuck { Budget { messages: 0, bytes: 0 } } else { BUDGET });
+        moved && !stuck
+    }
+
+    /// Encodes what the broker has to send. True if there was anything.
+    fn poll(&mut self, id: LinkId, budget: Budget) -> bool {
+        let Some(conn) = self.link(id).conn else { return false };
         let mut outgoing = Vec::new();
-        let more = self.broker.poll_outgoing(conn, BUDGET, self.now, &mut outgoing);
-        let mut output = Output::default();
+        let more = self.broker.poll_outgoing(conn, budget, self.now, &mut outgoing);
         let moved = more || !outgoing.is_empty();
+        let mut output = Output::default();
+        let now = self.now;
         for packet in outgoing {
-            link.connection.encode(packet, self.now, &mut output);
+            self.link(id).connection.encode(packet, now, &mut output);
         }
-        link.queue(output);
+        self.queue(id, &output);
         self.journal();
-        self.end_if_closing(id);
         moved
     }
 
-    fn end_if_closing(&mut self, id: LinkId) {
-        if self.link(id).connection.is_closing() {
-            self.end(id);
+    fn queue(&mut self, id: LinkId, output: &Output) {
+        let bytes: Vec<u8> = output.chunks(0).flatten().copied().collect();
+        if bytes.is_empty() {
+            return;
         }
+        self.link(id).unsent.extend(&bytes);
+        self.log.iter_mut().for_each(|log| log.push(Observed::Produced(id, bytes.clone())));
     }
 
     fn end(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.ended = true;
+        if !std::mem::replace(&mut link.ended, true) {
+            self.log.iter_mut().for_each(|log| log.push(Observed::Ended(id)));
+        }
         if let Some(conn) = link.conn.take() {
             self.by_conn.remove(&conn);
             self.with_broker(|broker, now, act| broker.handle_disconnected(conn, now, act));
@@ -344,30 +392,15 @@ impl Shell {
 }
 
 impl Link {
-    fn queue(&mut self, output: Output) {
-        let mut from = 0;
-        for (at, message) in &output.bodies {
-            self.unsent.extend(&output.bytes[from..*at]);
-            self.unsent.extend(message.payload());
-            from = *at;
-        }
-        self.unsent.extend(&output.bytes[from..]);
+    /// Whether the connection is over and everything that came before its end is handled.
+    fn is_done(&self) -> bool {
+        self.connection.is_closing() && self.inputs.is_empty() && self.requests.is_empty()
     }
 
     fn flush(&mut self) -> bool {
         let count = self.unsent.len().min(self.capacity.saturating_sub(self.sent.len()));
         self.sent.extend(self.unsent.drain(..count));
         count > 0
-    }
-}
-
-/// Everybody is who they say; no authentication method is known.
-fn accept_all(request: AuthRequest) -> AuthAnswer {
-    match request {
-        AuthRequest::Credentials { username, .. } => {
-            AuthAnswer::Accept { identity: Identity { username }, data: None }
-        }
-        _ => AuthAnswer::Refuse { reason: ReasonCode::BadAuthenticationMethod },
     }
 }
 

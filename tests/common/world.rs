@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use fulmar::broker::{Settings, Stats};
 use fulmar::connection::Limits;
-use fulmar::types::{Lsn, Protocol, Timestamp};
+use fulmar::retained::RetainedLimits;
+use fulmar::session::{QueueLimits, QueueRule};
+use fulmar::subscriptions::ShareStrategy;
+use fulmar::types::{Lsn, Protocol, QoS, Timestamp};
 
 use super::client::Client;
 use super::connect::Connecting;
@@ -25,7 +28,7 @@ impl World {
 
     /// With other settings, other limits.
     pub fn with(change: impl FnOnce(&mut Settings, &mut Limits)) -> Self {
-        let mut settings = Settings::default();
+        let mut settings = settings();
         let mut limits = Limits::default();
         change(&mut settings, &mut limits);
         Self { shell: Rc::new(RefCell::new(Shell::new(settings, limits, 1))) }
@@ -98,5 +101,31 @@ impl World {
     /// Direct access to broker, journal and clock.
     pub fn shell(&self) -> &RefCell<Shell> {
         &self.shell
+    }
+}
+
+/// What a broker decides by that nobody has configured.
+pub fn settings() -> Settings {
+    Settings {
+        sessions_max: 100_000,
+        subscriptions_max: 10_000,
+        queue: QueueLimits {
+            messages_max: 100_000,
+            bytes_max: 100 << 20,
+            rule: QueueRule::RefuseNew,
+        },
+        queue_qos0_offline: false,
+        in_flight_max: 1_000,
+        receive_maximum: Limits::default().receive_maximum,
+        maximum_qos: QoS::ExactlyOnce,
+        keep_alive_max_secs: u16::MAX,
+        session_expiry_max_secs: u32::MAX,
+        share_strategy: ShareStrategy::RoundRobin,
+        retained: RetainedLimits { messages_max: 100_000, bytes_max: 100 << 20 },
+        cached_topics_max: 8_192,
+        replies_max: 1_000,
+        work_max: 4_000,
+        sys_interval_secs: 0,
+        journal: true,
     }
 }
