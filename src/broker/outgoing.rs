@@ -3,7 +3,7 @@ use super::conns::Conn;
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::session::{Context, Dropped};
-use crate::types::{ConnId, Lsn, SessionKey, Timestamp};
+use crate::types::{ConnId, SessionKey, Timestamp};
 
 /// How much one pull may take.
 #[derive(Debug, Clone, Copy)]
@@ -27,13 +27,19 @@ impl Broker {
         let before = out.len();
         let Some(conn) = self.conns.get_mut(id) else { return false };
         let end = before + budget.messages;
-        if conn.owes_connack() {
-            conn.poll_replies(self.durable, end.min(before + 1), out);
+        while out.len() < end && conn.replies.front().is_some_and(|(gate, _)| *gate <= self.durable)
+        {
+            let (_, reply) = conn.replies.pop_front().expect("just seen");
+            conn.finish_exchange(&reply);
+            out.push(reply);
         }
-        let acknowledged = !conn.owes_connack();
-        if acknowledged {
-            conn.poll_pings(end, out);
-            conn.poll_replies(self.durable, end, out);
+        if conn.replies.is_empty() {
+            conn.replies = Default::default();
+        }
+        let greeted = conn.is_greeted();
+        while greeted && conn.pings > 0 && out.len() < end {
+            conn.pings -= 1;
+            out.push(Outgoing::PingResp);
         }
         let more = match conn.session {
             None => {
@@ -41,7 +47,7 @@ impl Broker {
                 out.extend(close.map(|(reason, why)| Outgoing::Close { reason, why }));
                 false
             }
-            Some(key) if !acknowledged => {
+            Some(key) if !greeted => {
                 self.sessions[key].scheduled = false;
                 false
             }
@@ -108,28 +114,9 @@ impl Broker {
 }
 
 impl Conn {
-    /// Nothing is sent before CONNACK, however long that waits (`[MQTT-3.2.0-1]`).
-    fn owes_connack(&self) -> bool {
-        matches!(self.replies.front(), Some((_, Outgoing::ConnAck(_))))
-    }
-
-    fn poll_pings(&mut self, end: usize, out: &mut Vec<Outgoing>) {
-        while self.pings > 0 && out.len() < end {
-            self.pings -= 1;
-            out.push(Outgoing::PingResp);
-        }
-    }
-
-    /// Moves answers to `out`, as far as they may be sent, until that has `end` entries.
-    fn poll_replies(&mut self, durable: Lsn, end: usize, out: &mut Vec<Outgoing>) {
-        while out.len() < end && self.replies.front().is_some_and(|(gate, _)| *gate <= durable) {
-            let (_, reply) = self.replies.pop_front().expect("just seen");
-            self.finish_exchange(&reply);
-            out.push(reply);
-        }
-        if self.replies.is_empty() {
-            self.replies = Default::default();
-        }
+    /// Whether CONNACK has been given out: nothing comes before it (`[MQTT-3.2.0-1]`).
+    fn is_greeted(&self) -> bool {
+        !matches!(self.replies.front(), Some((_, Outgoing::ConnAck(_))))
     }
 
     /// An answer that ends an exchange makes room within our receive maximum.

@@ -241,7 +241,7 @@ fn sort(ids: &mut SubscriptionIds) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Packet, decode, encode_property, frame};
+    use super::super::{PACKET_LEN_MAX, Packet, decode, encode_property, frame};
     use super::*;
 
     #[test]
@@ -267,6 +267,30 @@ mod tests {
     fn qos_0_has_no_packet_identifier() {
         let head = PublishHead { qos: QoS::AtMostOnce, dup: false, ..head(&SubscriptionIds::None) };
         assert_eq!(bytes(&head, Protocol::V311), [0x31, 8, 0, 1, b't']);
+    }
+
+    #[test]
+    fn the_largest_packet_has_a_head() {
+        let head = largest_head(&SubscriptionIds::None);
+        assert_eq!(head.packet_len(Protocol::V5), PACKET_LEN_MAX);
+        assert_eq!(bytes(&head, Protocol::V5)[..5], [0x3b, 0xff, 0xff, 0xff, 0x7f]);
+    }
+
+    #[test]
+    #[should_panic(expected = "fits four bytes of seven bits")]
+    fn one_byte_more_is_no_packet() {
+        let head = largest_head(&SubscriptionIds::None);
+        bytes(&PublishHead { payload_len: head.payload_len + 1, ..head }, Protocol::V5);
+    }
+
+    #[test]
+    fn a_head_is_written_in_one_reservation() {
+        let head = PublishHead { topic: "a/longer/topic", ..head(&SubscriptionIds::None) };
+        let head_len = head.packet_len(Protocol::V5) - head.payload_len;
+        let mut out = Vec::with_capacity(head_len);
+        let room = out.capacity();
+        head.encode(Protocol::V5, &mut out);
+        assert_eq!((out.len(), out.capacity()), (head_len, room));
     }
 
     #[test]
@@ -304,6 +328,14 @@ mod tests {
             passed_on: &[],
             payload_len: 5,
         }
+    }
+
+    /// With as much payload as the remaining length can tell of.
+    fn largest_head(subscription_ids: &SubscriptionIds) -> PublishHead<'_> {
+        let empty = PublishHead { payload_len: 0, ..head(subscription_ids) };
+        let header_growth = 3;
+        let payload_len = PACKET_LEN_MAX - empty.packet_len(Protocol::V5) - header_growth;
+        PublishHead { payload_len, ..empty }
     }
 
     fn bytes(head: &PublishHead<'_>, protocol: Protocol) -> Vec<u8> {

@@ -72,6 +72,8 @@ pub struct Traffic {
 
 struct Core {
     broker: Broker,
+    /// Nobody is let in any more.
+    stopping: bool,
     /// By the slot of their [`ConnId`].
     cells: Vec<Option<Arc<WakeCell>>>,
 }
@@ -110,7 +112,7 @@ impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
     pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
-            core: Mutex::new(Core { broker, cells: Vec::new() }),
+            core: Mutex::new(Core { broker, stopping: false, cells: Vec::new() }),
             commits,
             authenticator: setup.authenticator,
             limits: Arc::new(setup.limits),
@@ -170,9 +172,12 @@ impl Shared {
         })
     }
 
-    /// Has the broker end every connection, as a server that goes down does.
+    /// Has the broker end every connection, as a server that goes down does, and accept no more.
     pub fn handle_shutdown(&self) {
-        self.act(|core, now, actions| core.broker.handle_shutdown(now, actions));
+        self.act(|core, now, actions| {
+            core.stopping = true;
+            core.broker.handle_shutdown(now, actions);
+        });
     }
 
     /// One hold on behalf of no connection, and the wakes that follow from it.
@@ -208,6 +213,10 @@ impl Shared {
 
 impl Core {
     fn connect(&mut self, connect: Connect, link: &mut Link, visit: &mut Visit) {
+        if self.stopping {
+            visit.refused = Some(ReasonCode::ServerShuttingDown);
+            return;
+        }
         match self.broker.handle_connect(connect, visit.now, &mut visit.actions) {
             Ok(conn) => {
                 let slot = conn.slot as usize;

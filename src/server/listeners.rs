@@ -1,7 +1,8 @@
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::settings;
@@ -28,7 +29,7 @@ pub struct ListenError {
     pub source: io::Error,
 }
 
-/// Takes every configured address.
+/// Takes every configured address. To be called within a runtime.
 ///
 /// # Errors
 ///
@@ -53,13 +54,8 @@ pub fn start_all(
 ) {
     let options = settings::tcp(&config.tcp);
     for Bound { address, listener, name, peer } in listeners {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => {
-                tracing::info!(%address, name, allow_anonymous = peer.allow_anonymous, "listening");
-                tasks.spawn(net::accept_all(listener, peer, options, Arc::clone(shared)));
-            }
-            Err(error) => tracing::error!(%address, %error, "cannot listen"),
-        }
+        tracing::info!(%address, name, allow_anonymous = peer.allow_anonymous, "listening");
+        tasks.spawn(net::accept_all(listener, peer, options, Arc::clone(shared)));
     }
 }
 
@@ -74,7 +70,7 @@ fn bind(listener: &Listener, config: &Config) -> io::Result<Bound> {
     let socket = net::bind(listener.address, only_v6, config.tcp.backlog)?;
     Ok(Bound {
         address: socket.local_addr()?,
-        listener: socket,
+        listener: TcpListener::from_std(socket)?,
         name: listener.name.clone(),
         peer: PeerInfo { allow_anonymous: listener.allow_anonymous },
     })

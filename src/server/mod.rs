@@ -67,8 +67,10 @@ impl Server {
     ///
     /// [`Error::Listen`] with every address that is not to be had, [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
-        let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
+        let context = runtime.enter();
+        let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
+        drop(context);
         let clock = Clock::start();
         let broker = Broker::new(settings::broker(&config), Entropy::default().draw(), clock.now());
         let setup = settings::setup(&config, Box::new(NoCredentials));

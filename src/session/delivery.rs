@@ -1,5 +1,5 @@
 use super::direct::Unacknowledged;
-use crate::codec::PublishHead;
+use crate::codec::{PACKET_LEN_MAX, PublishHead};
 use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
 
 /// A message that routing found this session to be a receiver of.
@@ -67,7 +67,8 @@ pub struct Dropped {
 pub enum DropCause {
     /// Its message expiry interval has passed (`[MQTT-3.3.2-5]`).
     Expired,
-    /// The client does not take packets of its size (`[MQTT-3.1.2-25]`).
+    /// The client does not take packets of its size (`[MQTT-3.1.2-25]`), or its version has none:
+    /// in 5.0 a packet is longer than it was in 3.1.1.
     TooLarge,
 }
 
@@ -106,9 +107,10 @@ impl Context {
         if message.is_expired(self.now) {
             return Some(DropCause::Expired);
         }
-        let limited = self.maximum_packet_size != u32::MAX;
-        (limited
-            && self.packet_len(message, qos, subscription_ids) > self.maximum_packet_size as usize)
+        // Most clients set no limit, and most messages are nowhere near that of the protocol.
+        let limited = self.maximum_packet_size != u32::MAX || message.len() > PACKET_LEN_MAX / 2;
+        let limit = PACKET_LEN_MAX.min(self.maximum_packet_size as usize);
+        (limited && self.packet_len(message, qos, subscription_ids) > limit)
             .then_some(DropCause::TooLarge)
     }
 

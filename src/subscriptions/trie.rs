@@ -15,9 +15,9 @@ const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Topic filters by their levels.
 ///
-/// One table holds the edges of all nodes: a node with one child or a million costs the same for
-/// each. `+` has a place of its own in a node, and who subscribes to `…/#` stands in the node of
-/// the level before.
+/// Most nodes have one child, which they name themselves. One table holds the edges of all others:
+/// what a child costs there does not depend on how many siblings it has. `+` has a place of its own
+/// in a node, and who subscribes to `…/#` stands in the node of the level before.
 pub(super) struct Trie {
     hasher: RandomState,
     nodes: Slab<Node>,
@@ -36,8 +36,11 @@ struct Node {
     parent: u32,
     /// The node of the `+` below this one, or [`NONE`].
     plus: u32,
-    /// How many edges lead from here, `+` not counted.
+    /// How many children there are, `+` not counted.
     children: u32,
+    /// The only child, or [`NONE`] where edges lead to the children. The last of several keeps its
+    /// edge: the table cannot tell who that is.
+    lone: u32,
     /// Receivers of the filter that ends here.
     here: Receivers,
     /// Receivers of the filter that ends in `#` below here.
@@ -113,9 +116,7 @@ impl Trie {
                     receive(&node.below);
                     next.extend(Some(node.plus).filter(|plus| *plus != NONE));
                 }
-                if node.children > 0 {
-                    next.extend(self.child(id, level, hash));
-                }
+                next.extend(self.child(id, level, hash));
             }
             wildcards = true;
             reached.clear();
@@ -139,14 +140,16 @@ impl Trie {
     }
 
     fn child(&self, parent: u32, level: &str, level_hash: u64) -> Option<u32> {
+        let Node { children, lone, .. } = *self.node(parent);
+        let is_it = |child: u32| self.node(child).level.as_bytes() == level.as_bytes();
+        if lone != NONE || children == 0 {
+            return Some(lone).filter(|lone| *lone != NONE && is_it(*lone));
+        }
         let hash = edge_hash(parent, level_hash);
-        let is_it = |edge: &Edge| {
-            edge.hash == hash && {
-                let node = self.node(edge.child);
-                node.parent == parent && node.level.as_bytes() == level.as_bytes()
-            }
-        };
-        self.edges.find(spread(hash), is_it).map(|edge| edge.child)
+        let edge = self.edges.find(spread(hash), |edge| {
+            edge.hash == hash && self.node(edge.child).parent == parent && is_it(edge.child)
+        });
+        edge.map(|edge| edge.child)
     }
 
     fn make_child(&mut self, parent: u32, level: &str) -> u32 {
@@ -155,10 +158,34 @@ impl Trie {
             return child;
         }
         let child = self.add(level, parent);
+        let from = &mut self.nodes[parent as usize];
+        from.children += 1;
+        if from.children == 1 {
+            from.lone = child;
+            return child;
+        }
+        let lone = std::mem::replace(&mut from.lone, NONE);
+        if lone != NONE {
+            self.add_edge(parent, self.level_hash(lone), lone);
+        }
+        self.add_edge(parent, level_hash, child);
+        child
+    }
+
+    fn add_edge(&mut self, parent: u32, level_hash: u64, child: u32) {
         let hash = edge_hash(parent, level_hash);
         self.edges.insert_unique(spread(hash), Edge { hash, child }, |edge| spread(edge.hash));
-        self.nodes[parent as usize].children += 1;
-        child
+    }
+
+    fn remove_edge(&mut self, parent: u32, child: u32) {
+        let hash = edge_hash(parent, self.level_hash(child));
+        let edge = self.edges.find_entry(spread(hash), |edge| edge.child == child);
+        edge.ok().expect("a child that is not alone has an edge").remove();
+    }
+
+    fn level_hash(&self, id: u32) -> u64 {
+        let level = std::str::from_utf8(self.node(id).level.as_bytes());
+        self.hasher.hash_one(level.expect("made from a text"))
     }
 
     fn make_plus(&mut self, parent: u32) -> u32 {
@@ -175,18 +202,20 @@ impl Trie {
 
     /// Removes an empty node; returns its parent.
     fn remove(&mut self, id: u32) -> u32 {
-        let node = self.nodes.remove(id as usize);
-        let parent = &mut self.nodes[node.parent as usize];
-        if parent.plus == id {
-            parent.plus = NONE;
-            return node.parent;
+        let parent = self.node(id).parent;
+        let from = &mut self.nodes[parent as usize];
+        if from.plus == id {
+            from.plus = NONE;
+        } else {
+            from.children -= 1;
+            if from.lone == id {
+                from.lone = NONE;
+            } else {
+                self.remove_edge(parent, id);
+            }
         }
-        parent.children -= 1;
-        let level = std::str::from_utf8(node.level.as_bytes()).expect("made from a text");
-        let hash = edge_hash(node.parent, self.hasher.hash_one(level));
-        let edge = self.edges.find_entry(spread(hash), |edge| edge.child == id);
-        edge.ok().expect("an exact child has an edge").remove();
-        node.parent
+        self.nodes.remove(id as usize);
+        parent
     }
 }
 
@@ -197,6 +226,7 @@ impl Node {
             parent,
             plus: NONE,
             children: 0,
+            lone: NONE,
             here: Receivers::None,
             below: Receivers::None,
         }
@@ -266,6 +296,22 @@ mod tests {
         assert_eq!(hits(&trie, &deepest), 1);
         take(&mut trie, &deepest);
         assert_eq!(trie.nodes(), 0);
+    }
+
+    #[test]
+    fn siblings_are_found_however_many_are_left() {
+        let names = ["a/1", "a/2", "a/3"];
+        let mut trie = trie(&names);
+        for left in [&names[1..], &names[2..]] {
+            take(&mut trie, names[names.len() - left.len() - 1]);
+            assert!(left.iter().all(|name| hits(&trie, name) == 1), "{left:?}");
+        }
+        let again = trie.make("a/1");
+        trie.receivers(again).set(SessionKey(0), SubscriptionOptions::default());
+        assert_eq!(["a/1", "a/2", "a/3"].map(|name| hits(&trie, name)), [1, 0, 1]);
+        take(&mut trie, "a/3");
+        take(&mut trie, "a/1");
+        assert_eq!((trie.nodes(), trie.edges.len()), (0, 0));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The tools that the stories need, installed once where they are missing.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 /// Where paho-mqtt and MQTT.js live.
 pub struct Tools {
@@ -23,7 +24,8 @@ pub enum BrokerKind {
 pub fn tools() -> Option<&'static Tools> {
     static TOOLS: OnceLock<Result<Tools, String>> = OnceLock::new();
     if std::env::var_os("FULMAR_TEST_SKIP_INTEROP").is_some_and(|value| value == "1") {
-        println!("SKIPPED: FULMAR_TEST_SKIP_INTEROP=1, nothing was tested against real clients");
+        static SAID: Once = Once::new();
+        SAID.call_once(|| say_skipped("FULMAR_TEST_SKIP_INTEROP=1: no client was tested"));
         return None;
     }
     match TOOLS.get_or_init(install) {
@@ -33,6 +35,12 @@ pub fn tools() -> Option<&'static Tools> {
              (FULMAR_TEST_SKIP_INTEROP=1 skips the suite):\n{why}"
         ),
     }
+}
+
+/// Says that something is skipped, past the capture of the test's output.
+pub fn say_skipped(why: &str) {
+    // Without a stderr there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// Reads FULMAR_TEST_BROKER.

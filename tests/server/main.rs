@@ -1,5 +1,7 @@
 //! The whole server over real sockets: what neither the state machines nor the pipes can show.
 
+#![allow(clippy::disallowed_methods, reason = "real sockets take real time, and it is measured")]
+
 mod client;
 mod process;
 
@@ -236,8 +238,8 @@ fn clients_reach_the_same_broker_through_every_listener() {
 fn every_address_that_is_not_to_be_had_is_named() {
     let taken = [listen(), listen()];
     let addresses = taken.each_ref().map(|taken| taken.local_addr().expect("bound"));
-    let mut config = Config::default();
-    config.listeners = addresses.map(|address| Listener { address, ..loopback() }).to_vec();
+    let listeners = addresses.map(|address| Listener { address, ..loopback() }).to_vec();
+    let config = Config { listeners, ..Config::default() };
 
     let error = Running::start(config).expect_err("both are taken").to_string();
 

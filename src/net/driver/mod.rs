@@ -169,14 +169,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.is_closing() || !scratch.visit.requests.is_empty() {
             return false;
         }
-        let (now, shared) = (self.shared.clock.now(), &self.shared);
-        let mut entropy = || shared.entropy.draw();
-        let (connection, inputs) = (&mut self.connection, &mut scratch.inputs);
-        let receive = |bytes: &[u8]| connection.receive(bytes, now, &mut entropy, inputs);
+        let (shared, connection) = (&self.shared, &mut self.connection);
+        let inputs = &mut scratch.inputs;
+        let receive = |bytes: &[u8]| receive(connection, shared, bytes, inputs);
         match self.inbox.poll_read(&mut self.socket, cx, &mut scratch.read, receive) {
             Poll::Ready(Ok(0)) => self.end(self.broken.map_or(Ending::Eof, Ending::Lost)),
             Poll::Ready(Ok(_)) => {
-                self.sort_all(now, scratch);
+                self.sort_all(scratch);
                 return true;
             }
             Poll::Ready(Err(error)) => self.end(Ending::Lost(error.kind())),
@@ -190,11 +189,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Sorts what was received; goes on receiving behind each question about credentials.
-    fn sort_all(&mut self, now: Timestamp, scratch: &mut Scratch) {
+    fn sort_all(&mut self, scratch: &mut Scratch) {
         while self.sort(scratch) {
-            let (connection, inputs) = (&mut self.connection, &mut scratch.inputs);
-            let mut entropy = || self.shared.entropy.draw();
-            self.inbox.take_left(|bytes| connection.receive(bytes, now, &mut entropy, inputs));
+            let (shared, connection) = (&self.shared, &mut self.connection);
+            let inputs = &mut scratch.inputs;
+            self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
         }
     }
 
@@ -274,6 +273,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn end(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
     }
+}
+
+fn receive(
+    connection: &mut Connection,
+    shared: &Shared,
+    bytes: &[u8],
+    inputs: &mut VecDeque<Input>,
+) -> usize {
+    connection.receive(bytes, shared.clock.now(), &mut || shared.entropy.draw(), inputs)
 }
 
 impl<S> Driver<S> {

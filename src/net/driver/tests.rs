@@ -87,7 +87,7 @@ async fn a_connection_without_connect_is_closed_when_its_time_is_up() {
     assert!(!task.is_finished());
     tokio::time::sleep(Duration::from_millis(2)).await;
 
-    assert_eq!(read_to_end(&mut client).await, [0_u8; 0]);
+    assert_eq!(read_to_end(&mut client).await, b"");
     drop(client);
     task.await.expect("over");
 }
@@ -189,11 +189,40 @@ async fn a_client_gets_a_limited_time_to_read_what_was_left_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_is_ended_though_its_client_does_not_read() {
+    let server = TestServer::start();
+    let (mut client, socket) = tokio::io::duplex(8);
+    let task = tokio::spawn(server.driver(socket));
+    client.write_all(&connect("c")).await.expect("taken");
+    client.write_all(&PINGREQ.repeat(20)).await.expect("taken");
+    tokio::task::yield_now().await;
+
+    server.shared.handle_shutdown();
+    tokio::time::sleep(FLUSH_TIME_MAX - Duration::from_millis(1)).await;
+    assert!(!task.is_finished(), "there is output left");
+    tokio::time::sleep(Duration::from_millis(2)).await;
+
+    assert!(task.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stops_lets_nobody_in() {
+    let server = TestServer::start();
+    let (mut client, _task) = server.open();
+    client.write_all(&connect("c")[..5]).await.expect("open");
+
+    server.shared.handle_shutdown();
+    client.write_all(&connect("c")[5..]).await.expect("open");
+
+    assert_eq!(read_to_end(&mut client).await, [0x20, 2, 0, 3], "server unavailable");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_the_end_of_the_stream_a_client_gets_a_limited_time_to_close() {
     let server = TestServer::start();
     let (mut client, task) = server.connected("c").await;
     client.write_all(&DISCONNECT).await.expect("open");
-    assert_eq!(read_to_end(&mut client).await, [0_u8; 0]);
+    assert_eq!(read_to_end(&mut client).await, b"");
 
     tokio::time::sleep(LINGER_TIME_MAX - Duration::from_millis(1)).await;
     assert!(!task.is_finished());
@@ -207,7 +236,7 @@ async fn after_the_end_of_the_stream_a_limited_number_of_bytes_is_thrown_away() 
     let server = TestServer::start();
     let (mut client, task) = server.connected("c").await;
     client.write_all(&DISCONNECT).await.expect("open");
-    assert_eq!(read_to_end(&mut client).await, [0_u8; 0]);
+    assert_eq!(read_to_end(&mut client).await, b"");
 
     client.write_all(&vec![0; LINGER_BYTES_MAX]).await.expect("thrown away");
     tokio::task::yield_now().await;

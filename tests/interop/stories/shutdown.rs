@@ -1,7 +1,7 @@
 //! The end of the broker.
 
 use super::{both_versions, with_stage};
-use crate::setup::{BrokerKind, broker_kind};
+use crate::setup::{BrokerKind, broker_kind, say_skipped};
 use crate::stage::Stage;
 
 both_versions![sigterm_ends_the_broker_in_order];
@@ -17,7 +17,7 @@ fn sigterm_ends_the_broker_in_order(stage: &mut Stage, protocol: &str) {
 #[test]
 fn clients_are_told_of_the_shutdown() {
     if broker_kind() == BrokerKind::Mosquitto {
-        println!("SKIPPED: Mosquitto 2.0.11 closes its connections without DISCONNECT");
+        say_skipped("Mosquitto 2.0.11 closes its connections without DISCONNECT");
         return;
     }
     with_stage(|stage| {
@@ -25,6 +25,6 @@ fn clients_are_told_of_the_shutdown() {
 
         stage.shut_down_broker();
 
-        subscriber.await_line("received DISCONNECT (139)");
+        subscriber.await_line("Received DISCONNECT (139)");
     });
 }

@@ -1,0 +1,65 @@
+use fulmar::types::Protocol;
+
+use crate::common::{V5, V31, V311};
+use crate::rng::Rng;
+
+/// What a run is like: drawn from its seed before it starts.
+pub struct Plan {
+    pub steps: u64,
+    /// Besides the watcher.
+    pub clients: Vec<Habits>,
+    /// Durability lags behind by chance.
+    pub delayed_commits: bool,
+    /// Faults in a thousand steps.
+    pub faults: u64,
+    /// Bytes that a socket holds in either direction.
+    pub capacity: usize,
+}
+
+/// How one client behaves.
+#[derive(Clone, Copy)]
+pub struct Habits {
+    pub protocol: Protocol,
+    /// Never lets go of its session by its own will.
+    pub steady: bool,
+    pub receive_maximum: u16,
+    pub topic_alias_maximum: u16,
+    /// How often in a thousand chances it reads or acknowledges.
+    pub diligence: u64,
+}
+
+impl Plan {
+    pub fn draw(rng: &mut Rng) -> Self {
+        let count = rng.range(2..6);
+        Self {
+            steps: rng.range(100..600),
+            clients: (0..count).map(|_| Habits::draw(rng)).collect(),
+            delayed_commits: rng.chance(300),
+            faults: rng.pick(&[0, 10, 30, 80]),
+            capacity: rng.pick(&[40, 300, 4_000, 100_000]),
+        }
+    }
+}
+
+impl Habits {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            protocol: rng.pick(&[V5, V5, V5, V311, V311, V31]),
+            steady: rng.chance(600),
+            receive_maximum: rng.pick(&[1, 2, 3, 10, 65_535]),
+            topic_alias_maximum: rng.pick(&[0, 1, 3, 20]),
+            diligence: rng.pick(&[200, 600, 950]),
+        }
+    }
+
+    /// Reads and acknowledges everything at once.
+    pub fn watcher() -> Self {
+        Self {
+            protocol: V5,
+            steady: true,
+            receive_maximum: 65_535,
+            topic_alias_maximum: 0,
+            diligence: 1000,
+        }
+    }
+}
