@@ -126,6 +126,8 @@ fn connack_reason(reason: ReasonCode) -> ReasonCode {
         | WildcardSubscriptionsNotSupported => ProtocolError,
         KeepAliveTimeout
         | SessionTakenOver
+        | PacketIdentifierInUse
+        | PacketIdentifierNotFound
         | ReceiveMaximumExceeded
         | MessageRateTooHigh
         | AdministrativeAction

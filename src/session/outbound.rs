@@ -27,6 +27,8 @@ pub struct Outbound {
     sent: usize,
     /// Messages before this one have been sent on this connection.
     resent: usize,
+    /// For messages before this one PUBREL has been sent again on this connection.
+    released: usize,
     /// Unfinished exchanges among those: held against the client's receive maximum.
     in_flight: usize,
     /// Messages of the ring that wait to be sent.
@@ -143,6 +145,7 @@ impl Outbound {
     /// `[MQTT-4.6.0-1]`).
     pub fn start_connection(&mut self) {
         self.resent = 0;
+        self.released = 0;
         self.in_flight = 0;
     }
 
@@ -312,6 +315,7 @@ impl Outbound {
         };
         self.sent += 1;
         self.resent += 1;
+        self.released += 1;
         self.in_flight += 1;
         Outgoing::Publish(delivery)
     }
@@ -335,6 +339,7 @@ impl Outbound {
         self.finish(self.sent);
         self.sent += 1;
         self.resent += usize::from(at_front);
+        self.released += usize::from(at_front);
         self.trim();
     }
 
@@ -368,5 +373,6 @@ impl Outbound {
         let trimmed = self.ring.trim();
         self.sent = self.sent.saturating_sub(trimmed);
         self.resent = self.resent.saturating_sub(trimmed);
+        self.released = self.released.saturating_sub(trimmed);
     }
 }

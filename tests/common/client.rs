@@ -22,8 +22,14 @@ pub struct Client {
     pub connack: ConnAck<'static>,
     /// Bytes of a packet that has not come in full.
     partial: Vec<u8>,
-    inbox: VecDeque<Packet<'static>>,
+    inbox: VecDeque<Arrived>,
     last_id: u16,
+}
+
+/// A packet that nobody has expected yet.
+struct Arrived {
+    packet: Packet<'static>,
+    bytes: &'static [u8],
 }
 
 impl Client {
@@ -63,13 +69,15 @@ impl Client {
     pub fn expect(&mut self) -> Packet<'static> {
         self.read();
         let closed = self.is_closed();
-        self.inbox.pop_front().unwrap_or_else(|| panic!("no packet came; link closed: {closed}"))
+        let next = self.inbox.pop_front();
+        next.unwrap_or_else(|| panic!("no packet came; link closed: {closed}")).packet
     }
 
     /// All bytes that have come and were not expected as packets.
     pub fn expect_bytes(&mut self) -> Vec<u8> {
-        assert!(self.inbox.is_empty(), "packets were read before: {:?}", self.inbox);
-        let mut bytes = std::mem::take(&mut self.partial);
+        let mut bytes: Vec<u8> =
+            self.inbox.drain(..).flat_map(|arrived| arrived.bytes).copied().collect();
+        bytes.append(&mut self.partial);
         bytes.extend(self.shell.borrow_mut().take(self.link, usize::MAX));
         bytes
     }
@@ -78,7 +86,7 @@ impl Client {
     #[track_caller]
     pub fn expect_nothing(&mut self) {
         self.read();
-        assert_eq!(self.inbox, [], "nothing was to come");
+        assert_eq!(self.packets(), [] as [&Packet<'_>; 0], "nothing was to come");
         assert!(!self.is_closed(), "the link was to stay open");
     }
 
@@ -86,7 +94,7 @@ impl Client {
     #[track_caller]
     pub fn expect_closed(&mut self) {
         self.read();
-        assert_eq!(self.inbox, [], "nothing was to come before the end");
+        assert_eq!(self.packets(), [] as [&Packet<'_>; 0], "nothing was to come before the end");
         assert!(self.is_closed(), "the link was to be closed");
     }
 
@@ -138,7 +146,7 @@ impl Client {
     /// Everything that has come, unacknowledged.
     pub fn received(&mut self) -> Vec<Packet<'static>> {
         self.read();
-        self.inbox.drain(..).collect()
+        self.inbox.drain(..).map(|arrived| arrived.packet).collect()
     }
 
     /// Every PUBLISH that comes until none does, each exchange run to the end. Nothing else comes.
@@ -326,12 +334,16 @@ impl Client {
     ) -> T {
         self.read();
         let found =
-            self.inbox.iter().enumerate().find_map(|(at, packet)| Some((at, wanted(packet)?)));
+            self.packets().iter().enumerate().find_map(|(at, packet)| Some((at, wanted(packet)?)));
         let Some((at, answer)) = found else {
-            panic!("expected {name} among {:?}; link closed: {}", self.inbox, self.is_closed());
+            panic!("expected {name} among {:?}; link closed: {}", self.packets(), self.is_closed());
         };
         self.inbox.remove(at);
         answer
+    }
+
+    fn packets(&self) -> Vec<&Packet<'static>> {
+        self.inbox.iter().map(|arrived| &arrived.packet).collect()
     }
 
     #[track_caller]
@@ -340,10 +352,11 @@ impl Client {
         self.partial.extend(arrived);
         while let Some(len) = whole_packet(&self.partial) {
             let bytes: Vec<u8> = self.partial.drain(..len).collect();
-            let frame = codec::frame(Vec::leak(bytes), usize::MAX).expect("legal").expect("whole");
+            let bytes = &*Vec::leak(bytes);
+            let frame = codec::frame(bytes, usize::MAX).expect("legal").expect("whole");
             let packet =
                 codec::decode(frame, self.protocol).expect("the server sends legal packets");
-            self.inbox.push_back(packet);
+            self.inbox.push_back(Arrived { packet, bytes });
         }
     }
 }

@@ -6,11 +6,13 @@
 // Each test binary tells other stories and so uses another part of this.
 #![allow(dead_code, unused_imports)]
 
+mod bytes;
 mod client;
 mod connect;
 mod shell;
 mod world;
 
+pub use bytes::{connect_v5, packet, string};
 pub use client::{Client, ack, message, packet_id};
 pub use connect::{Connecting, will};
 pub use shell::{Authenticator, Commits, LinkId, Observed, Shell, splitmix};
