@@ -10,7 +10,6 @@ pub mod codec;
 pub mod config;
 pub mod connection;
 pub mod journal;
-pub mod metrics;
 pub mod net;
 pub mod request;
 pub mod retained;

@@ -32,7 +32,7 @@ use crate::retained::Retained;
 use crate::session::Session;
 use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
-use conns::Conns;
+use conns::{Conn, Conns};
 use replay::Replay;
 use sessions::Sessions;
 use sys::Sys;
@@ -111,12 +111,29 @@ impl Broker {
         while work < self.settings.work_max {
             let Some(conn) = self.conns.get(id) else { return };
             let Some(key) = conn.session else { return requests.clear() };
-            if conn.replies.len() >= self.settings.replies_max {
+            if conn.replies.len() >= self.settings.replies_max
+                || self.must_answer_first(conn, requests)
+            {
                 return;
             }
             let Some(request) = requests.pop_front() else { return };
             work += 1 + self.handle_request(id, key, request, now, actions);
         }
+    }
+
+    /// Whether the next message may only be too many because answers to those before it have not
+    /// been sent yet. A client that sends a burst without counting is slowed down, not thrown out.
+    fn must_answer_first(&self, conn: &Conn, requests: &VecDeque<Request>) -> bool {
+        let full = conn.unfinished >= u32::from(self.settings.receive_maximum);
+        let next = requests.front();
+        full && !conn.replies.is_empty()
+            && matches!(
+                next,
+                Some(
+                    Request::Publish { id: Some(_), .. }
+                        | Request::RefusePublish { id: Some(_), .. }
+                )
+            )
     }
 
     /// One request; returns how many deliveries it made.

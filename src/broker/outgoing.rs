@@ -16,7 +16,9 @@ pub struct Budget {
 
 impl Broker {
     /// What this connection may send now, in order: answers first, then deliveries. Returns whether
-    /// more is ready; the connection is not woken for that, and is for all that comes later.
+    /// more may be ready; the connection is not woken for that, and is for all that comes later.
+    ///
+    /// That it is to be closed is told whatever the budget: nothing comes behind it.
     pub fn poll_outgoing(
         &mut self,
         id: ConnId,
@@ -66,6 +68,10 @@ impl Broker {
         now: Timestamp,
         out: &mut Vec<Outgoing>,
     ) -> bool {
+        if out.len() >= end {
+            // It is left on the list of those awake: what comes meanwhile need not wake it.
+            return true;
+        }
         let conn = self.conns.get(id).expect("just seen");
         let context = self.context(conn, now);
         self.continue_replay(key, now);

@@ -65,6 +65,7 @@ impl fmt::Display for Fault {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ByClient { reason: ReasonCode::Success } => f.write_str("client disconnected"),
             Self::ByClient { reason } => write!(f, "client disconnected: {reason:?}"),
             Self::Fault(fault) => write!(f, "client broke the protocol: {fault}"),
             Self::Refused { reason } => write!(f, "client refused: {reason:?}"),

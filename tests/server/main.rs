@@ -164,13 +164,13 @@ fn disconnect_behind_a_burst_keeps_the_will_from_being_published() {
     client.send(&with_will(connect(V311, "c")));
     client.expect_connack();
 
-    let mut bytes = encoded(&publish("last words", b""), V311).repeat(10_000);
+    let mut bytes = encoded(&publish("a", b""), V311).repeat(10_000);
     bytes.extend(encoded(&Packet::Disconnect(Disconnect::default()), V311));
     client.send_bytes(&bytes);
     drop(client);
 
     for _ in 0..10_000 {
-        heir.expect(&publish("last words", b""));
+        heir.expect(&publish("a", b""));
     }
     let mut other = Client::connect(address(&server), V311, "other");
     other.send(&publish("next", b""));

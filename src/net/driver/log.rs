@@ -2,10 +2,14 @@
 //! a mistake of the client.
 
 use std::fmt;
+use std::str::EscapeDebug;
 
 use super::{Driver, Ending};
 use crate::connection::Ended;
-use crate::types::ClientId;
+use crate::types::{ClientId, Protocol};
+
+/// How much of a client identifier the log shows: a client may send 64 KiB of it.
+const CLIENT_ID_CHARS_MAX: usize = 128;
 
 impl<S> Driver<S> {
     pub(super) fn log_connected(&self, session_present: bool) {
@@ -55,13 +59,19 @@ impl<S> Driver<S> {
         }
     }
 
-    fn client(&self) -> OrUnknown<&ClientId> {
-        OrUnknown(self.connection.client_id())
+    fn client(&self) -> OrUnknown<EscapeDebug<'_>> {
+        OrUnknown(self.connection.client_id().map(ClientId::as_str).map(printable))
     }
 
-    fn protocol(&self) -> OrUnknown<crate::types::Protocol> {
+    fn protocol(&self) -> OrUnknown<Protocol> {
         OrUnknown(self.connection.protocol())
     }
+}
+
+/// The beginning of a client identifier, without what a terminal or a log reader would obey.
+fn printable(client_id: &str) -> EscapeDebug<'_> {
+    let end = client_id.char_indices().nth(CLIENT_ID_CHARS_MAX).map(|(at, _)| at);
+    client_id[..end.unwrap_or(client_id.len())].escape_debug()
 }
 
 enum Reason<'a> {
@@ -87,5 +97,23 @@ impl<T: fmt::Display> fmt::Display for OrUnknown<T> {
             Some(known) => known.fmt(f),
             None => f.write_str("unknown"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_identifier_forges_no_log_line() {
+        assert_eq!(printable("a\nINFO b\x1b[2J").to_string(), "a\\nINFO b\\u{1b}[2J");
+    }
+
+    #[test]
+    fn a_client_identifier_is_shown_up_to_its_limit() {
+        let id = "ü".repeat(CLIENT_ID_CHARS_MAX);
+
+        assert_eq!(printable(&id).to_string(), id);
+        assert_eq!(printable(&format!("{id}x")).to_string(), id);
     }
 }

@@ -100,6 +100,23 @@ const stories = {
     assert.deepEqual(payloads, numbers)
   },
 
+  // MQTT.js does not count what it has in flight against the broker's receive maximum: at QoS 1 the
+  // broker answers as it reads, and nobody need notice.
+  async a_burst_above_the_receive_maximum_is_taken_at_qos_1 () {
+    const reader = await connect({ clientId: 'reader' })
+    await reader.subscribeAsync('burst', { qos: 1 })
+    const sender = await connect({ clientId: 'sender' })
+    const numbers = Array.from({ length: 300 }, (_, n) => n)
+
+    await Promise.all(numbers.map(n => sender.publishAsync('burst', String(n), { qos: 1 })))
+
+    const payloads = []
+    while (payloads.length < numbers.length) {
+      payloads.push(Number((await reader.inbox.next()).payload))
+    }
+    assert.deepEqual(payloads, numbers)
+  },
+
   async topic_aliases_work_in_both_directions () {
     const properties = { topicAliasMaximum: 10 }
     const client = await connect({ clientId: 'short', autoAssignTopicAlias: true, properties })

@@ -10,6 +10,7 @@ both_versions![
     a_second_client_takes_over,
     pings_keep_the_connection,
     a_burst_arrives_in_order,
+    a_burst_above_the_receive_maximum_is_taken_at_qos_1,
 ];
 
 fn each_qos_makes_the_round_trip(stage: &Stage, protocol: &str) {
@@ -34,6 +35,10 @@ fn pings_keep_the_connection(stage: &Stage, protocol: &str) {
 
 fn a_burst_arrives_in_order(stage: &Stage, protocol: &str) {
     stage.mqttjs("a_burst_arrives_in_order", protocol);
+}
+
+fn a_burst_above_the_receive_maximum_is_taken_at_qos_1(stage: &Stage, protocol: &str) {
+    stage.mqttjs("a_burst_above_the_receive_maximum_is_taken_at_qos_1", protocol);
 }
 
 #[test]

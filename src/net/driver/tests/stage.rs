@@ -1,0 +1,153 @@
+//! A server in virtual time whose clients are pipes.
+
+use super::*;
+use crate::net::{Clock, Setup};
+use crate::store::{Commits, MemoryStore};
+
+pub struct TestServer {
+    pub shared: Arc<Shared>,
+}
+
+impl TestServer {
+    pub fn start() -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(settings(), 1, clock.now());
+        let setup = Setup {
+            limits: Limits::default(),
+            authenticator: Box::new(NoCredentials),
+            connect_timeout: CONNECT_TIMEOUT,
+            connections_max: 1000,
+            mistakes_per_second: 1000,
+        };
+        let commits = Commits::new(MemoryStore::default());
+        Self { shared: Arc::new(Shared::new(broker, commits, clock, setup)) }
+    }
+
+    pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
+        let peer = Peer {
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            info: PeerInfo { allow_anonymous: true },
+        };
+        let seat = Seats::take(&self.shared.connections).expect("seats enough");
+        Driver::new(socket, peer, Arc::clone(&self.shared), seat)
+    }
+
+    pub fn open(&self) -> (DuplexStream, JoinHandle<()>) {
+        let (client, socket) = tokio::io::duplex(4096);
+        (client, tokio::spawn(self.driver(socket)))
+    }
+
+    pub async fn connected(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
+        let (mut client, task) = self.open();
+        client.write_all(&connect(client_id)).await.expect("open");
+        expect(&mut client, &CONNACK).await;
+        (client, task)
+    }
+}
+
+/// A client that sent some packets and reset the connection: what arrived before is still there.
+pub struct Reset {
+    pub arrived: Vec<u8>,
+    pub read: usize,
+}
+
+impl AsyncRead for Reset {
+    /// A few bytes at a time, so that something is to be written before all is read.
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let rest = &self.arrived[self.read..];
+        if rest.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let count = rest.len().min(self.arrived.len() - DISCONNECT.len());
+        buffer.put_slice(&rest[..count]);
+        self.read += count;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Reset {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+pub fn poll_once<S: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<S>) {
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    assert!(Pin::new(driver).poll(&mut cx).is_pending());
+}
+
+pub async fn expect(client: &mut DuplexStream, expected: &[u8]) {
+    let mut arrived = vec![0; expected.len()];
+    client.read_exact(&mut arrived).await.expect("open");
+    assert_eq!(arrived, expected);
+}
+
+pub async fn read_to_end(client: &mut DuplexStream) -> Vec<u8> {
+    let mut arrived = Vec::new();
+    client.read_to_end(&mut arrived).await.expect("an orderly end");
+    arrived
+}
+
+/// CONNECT of 3.1.1 with Clean Session and without keep alive.
+pub fn connect(client_id: &str) -> Vec<u8> {
+    connect_with(0x02, &[client_id])
+}
+
+/// The same with a will: `x` to `t`.
+pub fn connect_with_will(client_id: &str) -> Vec<u8> {
+    connect_with(0x06, &[client_id, "t", "x"])
+}
+
+pub fn connect_with(flags: u8, strings: &[&str]) -> Vec<u8> {
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, flags, 0, 0];
+    for string in strings {
+        body.extend((string.len() as u16).to_be_bytes());
+        body.extend(string.as_bytes());
+    }
+    [&[0x10, body.len() as u8], &body[..]].concat()
+}
+
+/// PUBLISH of so many bytes (128 to 16,000) to `t` at QoS 0.
+pub fn publish(payload_bytes: usize) -> Vec<u8> {
+    let remaining = payload_bytes + 3;
+    let header = [0x30, (remaining % 128) as u8 | 0x80, (remaining / 128) as u8, 0, 1, b't'];
+    [&header[..], &vec![b'x'; payload_bytes]].concat()
+}
+
+pub fn settings() -> Settings {
+    use crate::session::{QueueLimits, QueueRule};
+    Settings {
+        sessions_max: 1000,
+        subscriptions_max: 1000,
+        queue: QueueLimits {
+            messages_max: 1000,
+            bytes_max: 10_000_000,
+            rule: QueueRule::RefuseNew,
+        },
+        queue_qos0_offline: false,
+        in_flight_max: 100,
+        receive_maximum: 100,
+        maximum_qos: crate::types::QoS::ExactlyOnce,
+        keep_alive_max_secs: 65_535,
+        session_expiry_max_secs: u32::MAX,
+        share_strategy: crate::subscriptions::ShareStrategy::RoundRobin,
+        retained: crate::retained::RetainedLimits { messages_max: 100, bytes_max: 100_000 },
+        cached_topics_max: 100,
+        replies_max: 100,
+        work_max: 1000,
+        sys_interval_secs: 0,
+        journal: false,
+    }
+}
