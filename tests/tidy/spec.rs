@@ -1,9 +1,10 @@
-//! Each normative statement of the standard is carried by a test, or is said to bind only clients.
+//! Each normative statement of the standard is carried by a test, or is said to bind only clients or
+//! to be about something that the server does not have yet.
 //!
 //! A test carries a statement by its id in a comment inside its body or directly above it:
 //! `// [MQTT-3.1.2-4]`. Tests of the two versions live in folders of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use crate::source::{Source, item_end, line_of};
@@ -16,6 +17,7 @@ struct Standard {
     statements: usize,
     ids: &'static str,
     client_only: &'static str,
+    later: &'static str,
     tests: &'static str,
 }
 
@@ -25,6 +27,7 @@ const STANDARDS: [Standard; 2] = [
         statements: 137,
         ids: "tests/spec/ids/mqtt-3.1.1.txt",
         client_only: "tests/spec/client-only-3.1.1.txt",
+        later: "tests/spec/later-3.1.1.txt",
         tests: "tests/spec/v311",
     },
     Standard {
@@ -32,12 +35,13 @@ const STANDARDS: [Standard; 2] = [
         statements: 251,
         ids: "tests/spec/ids/mqtt-5.0.txt",
         client_only: "tests/spec/client-only-5.0.txt",
+        later: "tests/spec/later-5.0.txt",
         tests: "tests/spec/v5",
     },
 ];
 
 #[test]
-fn each_statement_is_tested_or_binds_only_clients() {
+fn each_statement_is_tested_or_listed_with_a_reason() {
     let mut faults = Vec::new();
     for standard in &STANDARDS {
         let coverage = standard.coverage();
@@ -68,7 +72,8 @@ fn say(line: &str) {
 
 impl Standard {
     fn coverage(&self) -> Coverage {
-        Coverage::new(&read(self.ids), &read(self.client_only), &Source::all_below(self.tests))
+        let [ids, client_only, later] = [self.ids, self.client_only, self.later].map(read);
+        Coverage::new(&ids, &client_only, &later, &Source::all_below(self.tests))
     }
 }
 
@@ -76,17 +81,19 @@ impl Standard {
 struct Coverage {
     ids: BTreeSet<String>,
     tested: BTreeSet<String>,
-    client_only: BTreeMap<String, String>,
+    client_only: BTreeSet<String>,
+    later: BTreeSet<String>,
     /// Ids that stand where none may, found while reading.
     misplaced: Vec<String>,
 }
 
 impl Coverage {
-    fn new(ids: &str, client_only: &str, tests: &[Source]) -> Coverage {
+    fn new(ids: &str, client_only: &str, later: &str, tests: &[Source]) -> Coverage {
         let mut coverage = Coverage {
             ids: BTreeSet::new(),
             tested: BTreeSet::new(),
-            client_only: BTreeMap::new(),
+            client_only: BTreeSet::new(),
+            later: BTreeSet::new(),
             misplaced: Vec::new(),
         };
         for id in ids.lines().filter(|line| !line.is_empty()) {
@@ -94,54 +101,66 @@ impl Coverage {
                 coverage.misplaced.push(format!("{id} stands twice in the list of ids"));
             }
         }
-        for line in client_only.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            coverage.read_client_only(line);
-        }
+        coverage.client_only = coverage.read_list(client_only, "client-only");
+        coverage.later = coverage.read_list(later, "later");
         for source in tests {
             coverage.read_tests(source);
         }
         coverage
     }
 
-    /// What is wrong: nothing if each id is either tested or excused.
+    /// What is wrong: nothing if each id is accounted for in one place.
     fn faults(&self) -> Vec<String> {
         let mut faults = self.misplaced.clone();
         for id in &self.ids {
-            match (self.tested.contains(id), self.client_only.contains_key(id)) {
-                (true, true) => faults.push(format!("{id} is tested and listed as client-only")),
-                (false, false) => faults.push(format!("{id} is neither tested nor client-only")),
-                _ => {}
+            match self.places(id)[..] {
+                [] => faults.push(format!("{id} is neither tested nor listed")),
+                [_] => {}
+                [.., one, other] => faults.push(format!("{id} is {one} and {other}")),
             }
         }
-        let named = self.tested.iter().chain(self.client_only.keys());
+        let named = self.tested.iter().chain(&self.client_only).chain(&self.later);
         faults.extend(
             named.filter(|id| !self.ids.contains(*id)).map(|id| format!("{id} is unknown")),
         );
         faults
     }
 
+    fn places(&self, id: &str) -> Vec<&'static str> {
+        [(&self.tested, "tested"), (&self.client_only, "client-only"), (&self.later, "later")]
+            .into_iter()
+            .filter_map(|(ids, place)| ids.contains(id).then_some(place))
+            .collect()
+    }
+
     fn counts(&self, version: &str) -> String {
         let (all, tested) = (self.ids.len(), self.tested.len());
-        let client_only = self.client_only.len();
+        let (client_only, later) = (self.client_only.len(), self.later.len());
         format!(
-            "MQTT {version}: {all} statements, {tested} tested, {client_only} bind only clients"
+            "MQTT {version}: {all} statements, {tested} tested, {client_only} bind only clients, \
+             {later} come later"
         )
     }
 
     fn readme_row(&self, version: &str) -> String {
         let (all, tested) = (self.ids.len(), self.tested.len());
-        format!("| {version} | {all} | {tested} | {} |", self.client_only.len())
+        let (client_only, later) = (self.client_only.len(), self.later.len());
+        format!("| {version} | {all} | {tested} | {client_only} | {later} |")
     }
 
-    /// Takes a line `ID reason`.
-    fn read_client_only(&mut self, line: &str) {
-        let (id, reason) = line.split_once(' ').unwrap_or((line, ""));
-        if reason.trim().is_empty() {
-            self.misplaced.push(format!("{id} is client-only without a reason"));
+    /// The ids of a list that has a line `ID reason` for each.
+    fn read_list(&mut self, list: &str, name: &str) -> BTreeSet<String> {
+        let mut ids = BTreeSet::new();
+        for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (id, reason) = line.split_once(' ').unwrap_or((line, ""));
+            if reason.trim().is_empty() {
+                self.misplaced.push(format!("{id} is {name} without a reason"));
+            }
+            if !ids.insert(id.to_owned()) {
+                self.misplaced.push(format!("{id} is listed twice as {name}"));
+            }
         }
-        if self.client_only.insert(id.to_owned(), reason.to_owned()).is_some() {
-            self.misplaced.push(format!("{id} is listed twice as client-only"));
-        }
+        ids
     }
 
     fn read_tests(&mut self, source: &Source) {
@@ -193,16 +212,18 @@ fn the_counts_are_those_of_the_lists() {
 #[test]
 fn a_covered_list_has_no_faults() {
     let text = "// [MQTT-1-1] [MQTT-1-2]\n#[test]\nfn a() {\n    // given [MQTT-1-3]\n}\n";
-    let coverage = example("MQTT-1-1\nMQTT-1-2\nMQTT-1-3\nMQTT-1-4\n", "MQTT-1-4 why\n", text);
+    let ids = "MQTT-1-1\nMQTT-1-2\nMQTT-1-3\nMQTT-1-4\nMQTT-1-5\n";
+    let tests = [Source::new("v.rs", text)];
+    let coverage = Coverage::new(ids, "MQTT-1-4 why\n", "MQTT-1-5 when\n", &tests);
 
     assert_eq!(coverage.faults(), [""; 0]);
-    assert_eq!(coverage.readme_row("9"), "| 9 | 4 | 3 | 1 |");
+    assert_eq!(coverage.readme_row("9"), "| 9 | 5 | 3 | 1 | 1 |");
 }
 
 #[test]
 fn an_uncovered_id_is_a_fault() {
     let coverage = example("MQTT-1-1\n", "", "#[test]\nfn a() { call(\"[MQTT-1-1]\") }\n");
-    assert_eq!(coverage.faults(), ["MQTT-1-1 is neither tested nor client-only"]);
+    assert_eq!(coverage.faults(), ["MQTT-1-1 is neither tested nor listed"]);
 }
 
 #[test]
@@ -213,7 +234,10 @@ fn nothing_at_all_is_a_fault() {
 #[test]
 fn an_id_that_is_both_is_a_fault() {
     let coverage = example("MQTT-1-1\n", "MQTT-1-1 why\n", "// [MQTT-1-1]\n#[test]\nfn a() {}\n");
-    assert_eq!(coverage.faults(), ["MQTT-1-1 is tested and listed as client-only"]);
+    assert_eq!(coverage.faults(), ["MQTT-1-1 is tested and client-only"]);
+
+    let coverage = Coverage::new("MQTT-1-1\n", "MQTT-1-1 why\n", "MQTT-1-1 when\n", &[]);
+    assert_eq!(coverage.faults(), ["MQTT-1-1 is client-only and later"]);
 }
 
 #[test]
@@ -246,5 +270,5 @@ fn an_id_away_from_a_test_is_a_fault() {
 }
 
 fn example(ids: &str, client_only: &str, tests: &str) -> Coverage {
-    Coverage::new(ids, client_only, &[Source::new("v.rs", tests)])
+    Coverage::new(ids, client_only, "", &[Source::new("v.rs", tests)])
 }

@@ -1,7 +1,13 @@
-//! MQTT 5.0. Statements that no server can violate are listed in `client-only-5.0.txt`.
+//! MQTT 5.0. Statements that no server can violate are listed in `client-only-5.0.txt`, those about
+//! what the server does not have yet in `later-5.0.txt`.
 
 mod s1_data;
 mod s2_format;
+mod s3_10_unsubscribe;
+mod s3_11_unsuback;
+mod s3_12_pingreq;
+mod s3_14_disconnect;
+mod s3_15_auth;
 mod s3_1_connect_actions;
 mod s3_1_connect_flags;
 mod s3_1_connect_limits;
@@ -16,3 +22,23 @@ mod s3_3_publish_flags;
 mod s3_3_publish_flow;
 mod s3_3_publish_properties;
 mod s3_3_publish_topic;
+mod s3_4_puback;
+mod s3_5_pubrec;
+mod s3_6_pubrel;
+mod s3_7_pubcomp;
+mod s3_8_subscribe;
+mod s3_8_subscribe_actions;
+mod s3_9_suback;
+mod s4_12_authentication;
+mod s4_13_errors;
+mod s4_1_session_state;
+mod s4_2_network_connections;
+mod s4_3_qos_0_and_1;
+mod s4_3_qos_2_receiver;
+mod s4_3_qos_2_sender;
+mod s4_4_redelivery;
+mod s4_5_receipt;
+mod s4_6_ordering;
+mod s4_7_topics;
+mod s4_8_shared;
+mod s4_9_flow_control;
