@@ -14,7 +14,8 @@ impl Connection {
     ///
     /// A packet that is larger than the client allows is not sent (`[MQTT-3.1.2-24]`): the broker,
     /// which knows the limit from [`Connect`](crate::request::Connect), has not let a PUBLISH
-    /// come here for which that matters. Nothing is sent once the connection is closed.
+    /// come here for which that matters, and a client would wait in vain for any other: its
+    /// connection is closed. Nothing is sent once the connection is closed.
     pub fn encode(&mut self, outgoing: Outgoing, now: Timestamp, output: &mut Output) {
         let Some(protocol) = self.protocol else { return };
         let (State::Connected(link) | State::Leaving { link, .. }) = &mut self.state else {
@@ -37,7 +38,12 @@ impl Connection {
             Outgoing::UnsubAck { id, reasons } => unsuback(id.0, reasons),
             Outgoing::PingResp => Packet::PingResp,
         };
-        link.write(&packet, protocol, output);
+        if !link.write(&packet, protocol, output) {
+            let (reason, why) =
+                (ReasonCode::PacketTooLarge, "an answer is too large for the client");
+            self.ended.get_or_insert(Ended::ByServer { reason, why });
+            self.close(reason, why, output);
+        }
     }
 
     /// Tells the client what it did wrong, as far as its version has words for it, and closes.
