@@ -19,6 +19,20 @@ pub struct Frame<'a> {
 /// remaining length in more bytes than it needs (`[MQTT-1.5.5-1]`) and a packet of more than `limit`
 /// bytes, header included, are errors as soon as they can be seen, however few bytes have come.
 pub fn frame(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
+    frame_with(check_first, bytes, limit)
+}
+
+/// The same in MQTT 3.1, where flags that a packet type has no use for mean nothing: a SUBSCRIBE
+/// that is sent again has DUP there.
+pub fn frame_v31(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
+    frame_with(check_first_v31, bytes, limit)
+}
+
+fn frame_with(
+    check_first: impl FnOnce(u8) -> Result<(), DecodeError>,
+    bytes: &[u8],
+    limit: usize,
+) -> Result<Option<Frame<'_>>, DecodeError> {
     let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
     check_first(first)?;
     let Some((remaining, width)) = varint(rest)? else { return Ok(None) };
@@ -42,6 +56,13 @@ fn check_first(first: u8) -> Result<(), DecodeError> {
         PUBREL | SUBSCRIBE | UNSUBSCRIBE => Err(RESERVED_FLAGS),
         _ if flags == 0 => Ok(()),
         _ => Err(RESERVED_FLAGS),
+    }
+}
+
+fn check_first_v31(first: u8) -> Result<(), DecodeError> {
+    match first >> 4 {
+        0 | packet_type::PUBLISH => check_first(first),
+        _ => Ok(()),
     }
 }
 
@@ -84,6 +105,13 @@ mod tests {
                 0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0
             ]
         );
+    }
+
+    #[test]
+    fn only_publish_has_flags_that_can_be_wrong_in_3_1() {
+        let illegal: Vec<u8> = (0..=255).filter(|&it| frame_v31(&[it], 100).is_err()).collect();
+        let publish = [0x36, 0x37, 0x38, 0x39, 0x3e, 0x3f];
+        assert_eq!(illegal, [&(0x00..=0x0f).collect::<Vec<u8>>()[..], &publish].concat());
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use output::{Output, SHARED_BODY_MIN};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::codec::{Frame, decode, frame};
+use crate::codec::{Frame, decode, frame, frame_v31};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::{ClientId, Protocol, Timestamp};
 use handshake::Handshake;
@@ -192,7 +192,10 @@ impl Connection {
             State::Authenticating(_) => self.limits.connect_bytes_max(),
             _ => self.limits.packet_bytes_max(),
         };
-        Ok(frame(bytes, limit)?)
+        Ok(match self.protocol {
+            Some(Protocol::V31) => frame_v31(bytes, limit)?,
+            _ => frame(bytes, limit)?,
+        })
     }
 
     fn handle_frame(

@@ -243,6 +243,41 @@ fn a_pubrel_waits_for_its_pubrec_to_be_durable_also_on_the_next_connection() {
     assert!(matches!(again, Some(Outgoing::PubRel { .. })));
 }
 
+#[test]
+fn a_pubrel_that_waits_is_found_again_when_messages_before_it_are_done() {
+    let mut outbound = Outbound::default();
+    for (payload, qos) in ["a", "b", "c"].into_iter().zip([1, 1, 2]) {
+        offer(&mut outbound, payload, qos);
+    }
+    assert_eq!(sent(&mut outbound), ["a", "b", "c"]);
+    assert_eq!(outbound.handle_pubrec(id(3)), Ok((2, true)));
+    outbound.gate_pubrel(id(3), Lsn(1));
+    outbound.start_connection();
+    assert_eq!(poll(&mut outbound), None);
+
+    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+
+    let durable = Context { durable: Lsn(1), ..context() };
+    let pubrel = outbound.poll(&durable, &mut Vec::new());
+    assert!(matches!(pubrel, Some(Outgoing::PubRel { id, .. }) if id == self::id(3)));
+}
+
+#[test]
+fn a_pubrel_of_this_connection_is_not_sent_again_behind_a_dropped_message() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "a", 1);
+    assert_eq!(sent(&mut outbound), ["a"]);
+    offer(&mut outbound, "too long", 2);
+    offer(&mut outbound, "b", 2);
+    let small = Context { maximum_packet_size: 10, ..context() };
+    let published = outbound.poll(&small, &mut Vec::new());
+    assert!(matches!(published, Some(Outgoing::Publish(_))));
+
+    assert_eq!(outbound.handle_pubrec(id(3)), Ok((2, true)));
+
+    assert_eq!(poll(&mut outbound), None);
+}
+
 /// `[MQTT-4.8.2-4]`, `[MQTT-4.8.2-5]`
 #[test]
 fn shared_messages_are_handed_on_but_not_qos_2_that_was_sent() {
