@@ -143,15 +143,10 @@ impl Shell {
         self.run();
     }
 
-    /// How many bytes have arrived that the server has not taken: what fills a real socket.
-    pub fn backlog(&self, id: LinkId) -> usize {
-        self.links.get(&id).map_or(0, |link| link.arrived.len())
-    }
-
-    /// Whether decoded packets still wait for the broker to take them.
-    pub fn has_unhandled(&self, id: LinkId) -> bool {
+    /// Links whose decoded packets still wait for the broker to take them.
+    pub fn unhandled(&self) -> BTreeSet<LinkId> {
         let waiting = |link: &Link| !link.requests.is_empty() || !link.inputs.is_empty();
-        self.links.get(&id).is_some_and(waiting)
+        self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect()
     }
 
     /// The client reads at most `max` bytes.

@@ -9,8 +9,8 @@
 //!   messages in the order they were first sent (`[MQTT-4.6.0-5]`). Not for shared subscriptions,
 //!   and not for QoS 1 messages that the publisher sent again.
 //! - At least once: see [`Ledger::owed`].
-//! - Only what was subscribed to arrives, never at a higher QoS than it was published with, never
-//!   altered, never when its expiry interval is over.
+//! - Only what was subscribed to arrives, never at a higher QoS than it was published with or ever
+//!   subscribed to with (`[MQTT-3.8.4-8]`), never altered, never when its expiry interval is over.
 //! - A copy with RETAIN set is the replay of a retained message and counts nowhere above, except
 //!   for the watcher, which asks for RETAIN as published.
 
@@ -22,6 +22,9 @@ use crate::packets::Key;
 
 /// The client on a perfect link that subscribes to everything before anything happens.
 pub const WATCHER: usize = 0;
+
+/// More than any PUBLISH of a run has in front of its padding, in bytes.
+const HEAD: usize = 60;
 
 #[derive(Default)]
 pub struct Ledger {
@@ -55,10 +58,12 @@ pub struct Sent {
 /// What one client has subscribed to and seen.
 #[derive(Default)]
 struct Reader {
+    /// The largest message owed to it, in bytes: what is larger may not fit its packets.
+    takes: usize,
     /// Of the session that the client believes in.
     subscriptions: BTreeMap<String, Subscription>,
-    /// All filters it ever sent.
-    ever: Vec<Filter>,
+    /// All filters it ever sent, each with the highest QoS it asked for.
+    ever: BTreeMap<Filter, QoS>,
     seen: BTreeMap<Key, u64>,
     newest: BTreeMap<(usize, String, QoS, QoS), Key>,
     /// What came with RETAIN set, by topic.
@@ -86,9 +91,11 @@ pub struct Seen<'a> {
 }
 
 impl Ledger {
-    pub fn new(clients: usize) -> Self {
-        let readers = (0..clients).map(|_| Reader::default()).collect();
-        Self { readers, ..Self::default() }
+    /// For clients that take packets of so many bytes.
+    pub fn new(packet_bytes: impl Iterator<Item = usize>) -> Self {
+        let reader =
+            |bytes: usize| Reader { takes: bytes.saturating_sub(HEAD), ..Reader::default() };
+        Self { readers: packet_bytes.map(reader).collect(), ..Self::default() }
     }
 
     /// A message that is about to be sent for the first time, or is a will in a CONNECT.
@@ -117,9 +124,8 @@ impl Ledger {
         let asked_at = self.clock;
         let reader = &mut self.readers[client];
         let parsed = Filter::parse(filter, true).expect("clients send valid filters");
-        if !reader.ever.contains(&parsed) {
-            reader.ever.push(parsed.clone());
-        }
+        let highest = reader.ever.entry(parsed.clone()).or_insert(qos);
+        *highest = qos.max(*highest);
         let fresh = Subscription { filter: parsed, qos, asked_at, certain_since: None };
         let subscription = reader.subscriptions.entry(filter.to_owned()).or_insert(fresh);
         if subscription.qos.min(qos) == QoS::AtMostOnce {
@@ -156,7 +162,8 @@ impl Ledger {
                 self.retained.insert(seen.topic.to_owned(), seen.key);
             }
         }
-        assert!(self.readers[client].wants(seen.topic), "never subscribed to: {seen:?}");
+        let most = self.readers[client].most(seen.topic);
+        assert!(most >= Some(seen.qos), "subscribed to with {most:?}: {seen:?}");
         if seen.key == Key::CLEARING {
             return;
         }
@@ -221,7 +228,8 @@ impl Ledger {
         };
         let reader = &self.readers[client];
         let lasts = sent.expiry_secs.is_none() && !sent.clears;
-        sent.accepted && lasts && reader.subscriptions.values().any(in_force)
+        let fits = sent.padding <= reader.takes;
+        sent.accepted && lasts && fits && reader.subscriptions.values().any(in_force)
     }
 
     /// When everything has drained: nothing owed is missing.
@@ -236,15 +244,26 @@ impl Ledger {
                 continue;
             }
             assert!(!owed(&WATCHER) || got(&WATCHER), "{key:?} to {} lost", sent.topic);
-            let members: Vec<usize> =
-                all.filter(|&c| c != WATCHER && self.readers[c].wants(&sent.topic)).collect();
+            let members: Vec<usize> = all
+                .filter(|&c| c != WATCHER && self.readers[c].most(&sent.topic).is_some())
+                .collect();
             let lasting = !members.is_empty() && members.iter().all(owed);
             assert!(!lasting || members.iter().any(got), "{key:?} lost for its group {members:?}");
         }
     }
 
-    /// When everything has drained: what a new subscriber to `r/#` got is the last write to each
-    /// topic.
+    /// Whether retained messages may ever have been replayed to `client`.
+    pub fn had_replays(&self, client: usize) -> bool {
+        self.readers[client].ever.keys().any(|filter| filter.as_str() == "r/#")
+    }
+
+    /// A client without a past: nothing has been replayed to it.
+    pub fn forget_replays(&mut self, client: usize) {
+        self.readers[client].replayed.clear();
+    }
+
+    /// When the watcher has seen all: what a new subscriber to `r/#` got is the last write to each
+    /// topic (`[MQTT-3.3.1-5]` to `[MQTT-3.3.1-9]`).
     pub fn check_retained(&self, fresh: usize) {
         assert_eq!(self.readers[fresh].replayed, self.retained, "retained, and the last writes");
     }
@@ -256,8 +275,9 @@ impl Ledger {
 }
 
 impl Reader {
-    fn wants(&self, topic: &str) -> bool {
-        self.ever.iter().any(|filter| filter.matches(topic))
+    /// The highest QoS that it ever asked for messages to `topic` with.
+    fn most(&self, topic: &str) -> Option<QoS> {
+        self.ever.iter().filter(|(filter, _)| filter.matches(topic)).map(|(_, qos)| *qos).max()
     }
 }
 

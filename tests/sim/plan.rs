@@ -1,6 +1,8 @@
+use fulmar::broker::Settings;
+use fulmar::session::QueueRule;
 use fulmar::types::Protocol;
 
-use crate::common::{V5, V31, V311};
+use crate::common::{V5, V31, V311, settings};
 use crate::rng::Rng;
 
 /// What a run is like: drawn from its seed before it starts.
@@ -14,6 +16,7 @@ pub struct Plan {
     pub faults: u64,
     /// Bytes that a socket holds in either direction.
     pub capacity: usize,
+    pub settings: Settings,
 }
 
 /// How one client behaves.
@@ -24,6 +27,8 @@ pub struct Habits {
     pub steady: bool,
     pub receive_maximum: u16,
     pub topic_alias_maximum: u16,
+    /// 5.0 only.
+    pub maximum_packet_size: Option<u32>,
     /// How often in a thousand chances it reads or acknowledges.
     pub diligence: u64,
 }
@@ -37,7 +42,25 @@ impl Plan {
             delayed_commits: rng.chance(300),
             faults: rng.pick(&[0, 10, 30, 80]),
             capacity: rng.pick(&[40, 300, 4_000, 100_000]),
+            settings: Self::draw_settings(rng),
         }
+    }
+
+    /// Limits that are met, in some runs.
+    fn draw_settings(rng: &mut Rng) -> Settings {
+        let mut settings = settings();
+        settings.work_max = rng.pick(&[1, 7, 4_000]);
+        settings.replies_max = rng.pick(&[1, 3, 1_000]);
+        settings.in_flight_max = rng.pick(&[1, 5, 1_000]);
+        if rng.chance(200) {
+            settings.queue.messages_max = rng.pick(&[1, 8]);
+            settings.queue.bytes_max = rng.pick(&[4_000, 100_000]);
+            settings.queue.rule = rng.pick(&[QueueRule::RefuseNew, QueueRule::DropOldest]);
+        }
+        if rng.chance(200) {
+            settings.retained.messages_max = rng.pick(&[1, 4]);
+        }
+        settings
     }
 }
 
@@ -48,6 +71,7 @@ impl Habits {
             steady: rng.chance(600),
             receive_maximum: rng.pick(&[1, 2, 3, 10, 65_535]),
             topic_alias_maximum: rng.pick(&[0, 1, 3, 20]),
+            maximum_packet_size: rng.pick(&[None, None, None, Some(250), Some(1_000)]),
             diligence: rng.pick(&[200, 600, 950]),
         }
     }
@@ -59,6 +83,7 @@ impl Habits {
             steady: true,
             receive_maximum: 65_535,
             topic_alias_maximum: 0,
+            maximum_packet_size: None,
             diligence: 1000,
         }
     }

@@ -1,17 +1,20 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod links;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fulmar::codec::{Connect, Packet, Publish};
 use fulmar::connection::Limits;
 use fulmar::types::{ClientId, QoS, Timestamp};
 
-use crate::client::Client;
-use crate::common::{Commits, LinkId, Observed, Shell, settings};
+use crate::client::{Client, Opening};
+use crate::common::{Commits, LinkId, Shell};
 use crate::ledger::{Ledger, WATCHER};
 use crate::packets::Key;
 use crate::plan::{Habits, Plan};
 use crate::rng::Rng;
+use crate::trace::Trace;
 use crate::wire::Wire;
+use links::Path;
 
 /// One run: broker, clients, the links between them, and those who check.
 pub struct Sim {
@@ -26,23 +29,8 @@ pub struct Sim {
     last_key: u64,
     /// Of everything that the server wrote.
     digest: u64,
-    trace: Option<VecDeque<String>>,
+    trace: Trace,
 }
-
-/// The network between one client and the server.
-struct Path {
-    client: usize,
-    /// On its way to the server.
-    up: VecDeque<u8>,
-    up_from: Timestamp,
-    down_from: Timestamp,
-    /// The client has gone: what it wrote may still arrive.
-    abandoned: bool,
-    /// Nothing arrives in either direction, and nobody says so.
-    dead: bool,
-}
-
-const TRACE_EVENTS: usize = 4_000;
 
 /// Rounds in which everything must drain once faults have stopped.
 const DRAIN_ROUNDS: usize = 3_000;
@@ -51,7 +39,7 @@ impl Sim {
     pub fn new(seed: u64, traced: bool) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(&mut rng);
-        let mut shell = Shell::new(settings(), Limits::default(), seed);
+        let mut shell = Shell::new(plan.settings.clone(), Limits::default(), seed);
         shell.take_log();
         if plan.delayed_commits {
             shell.commits = Commits::Delayed;
@@ -66,17 +54,20 @@ impl Sim {
             shell,
             paths: BTreeMap::new(),
             wire: Wire::new(clients.len()),
-            ledger: Ledger::new(clients.len()),
+            ledger: Ledger::new(clients.iter().map(|client| {
+                let most = client.habits.maximum_packet_size;
+                most.filter(|_| client.habits.protocol.is_v5()).map_or(usize::MAX, |b| b as usize)
+            })),
             clients,
             last_key: 0,
             digest: 0,
-            trace: traced.then(VecDeque::new),
+            trace: Trace::new(traced),
         }
     }
 
     /// Runs to the end and returns a digest of everything that the server wrote.
     pub fn run(&mut self) -> u64 {
-        self.open_watcher(WATCHER, "#");
+        self.open_watcher(WATCHER, "#", Client::last_opening());
         for _ in 0..self.plan.steps {
             self.step();
         }
@@ -86,8 +77,7 @@ impl Sim {
     }
 
     pub fn last_events(&self) -> String {
-        let events = self.trace.iter().flatten();
-        events.fold(String::new(), |text, event| text + event + "\n")
+        self.trace.text()
     }
 
     fn step(&mut self) {
@@ -113,6 +103,10 @@ impl Sim {
         }
         self.move_some();
         self.watch();
+        self.check_limits();
+        if !self.plan.delayed_commits && self.rng.chance(5) {
+            self.probe_retained();
+        }
     }
 
     fn any_client(&mut self) -> usize {
@@ -153,7 +147,9 @@ impl Sim {
         match self.rng.range(0..10) {
             0..3 => self.cut(link),
             3 => {
-                self.note(|| format!("c{index} loses {link}, the server is not told"));
+                self.trace.note(self.shell.now, || {
+                    format!("c{index} loses {link}, the server is not told")
+                });
                 self.clients[index].session = None;
                 let path = self.paths.get_mut(&link).expect("open");
                 (path.abandoned, path.dead) = (true, true);
@@ -168,7 +164,8 @@ impl Sim {
             }
             6..8 => {
                 let until = self.shell.now + Duration::from_millis(self.rng.range(100..20_000));
-                self.note(|| format!("{link} of c{index} stalls until {until:?}"));
+                self.trace
+                    .note(self.shell.now, || format!("{link} of c{index} stalls until {until:?}"));
                 let up = self.rng.chance(500);
                 let path = self.paths.get_mut(&link).expect("open");
                 *(if up { &mut path.up_from } else { &mut path.down_from }) = until;
@@ -191,114 +188,14 @@ impl Sim {
         self.open(index, opening, self.plan.capacity);
     }
 
-    fn open(&mut self, index: usize, opening: crate::client::Opening, capacity: usize) {
+    fn open(&mut self, index: usize, opening: Opening, capacity: usize) {
         let link = self.shell.accept(capacity);
         let client = &mut self.clients[index];
         self.wire.opened(link, index, client.habits.protocol);
-        let path = Path {
-            client: index,
-            up: VecDeque::new(),
-            up_from: Timestamp(0),
-            down_from: Timestamp(0),
-            abandoned: false,
-            dead: false,
-        };
-        self.paths.insert(link, path);
+        self.paths.insert(link, Path::new(index));
         client.connect(link, opening, &mut self.ledger, self.shell.now);
-        self.note(|| format!("c{index} opens {link}"));
+        self.trace.note(self.shell.now, || format!("c{index} opens {link}"));
         self.collect(index);
-    }
-
-    /// Puts what a client wrote on its way.
-    fn collect(&mut self, index: usize) {
-        let Some(online) = self.clients[index].session.as_mut() else { return };
-        let path = self.paths.get_mut(&online.link).expect("open");
-        path.up.extend(online.written.drain(..));
-    }
-
-    /// Some bytes arrive, on some links.
-    fn move_some(&mut self) {
-        let links: Vec<LinkId> = self.paths.keys().copied().collect();
-        for link in links {
-            if self.rng.chance(600) {
-                let bytes = self.some_bytes();
-                self.move_up(link, bytes);
-            }
-            let Some(path) = self.paths.get(&link) else { continue };
-            if self.rng.chance(self.clients[path.client].habits.diligence) {
-                let bytes = self.some_bytes();
-                self.move_down(link, bytes);
-            }
-            let is_over = self.paths.get(&link).is_some_and(|path| path.abandoned && !path.dead);
-            if is_over && self.rng.chance(100) {
-                self.cut(link);
-            }
-        }
-    }
-
-    fn some_bytes(&mut self) -> usize {
-        let most = self.rng.pick(&[1, 10, 100, 10_000]);
-        1 + self.rng.index(most)
-    }
-
-    fn move_up(&mut self, link: LinkId, most: usize) {
-        let now = self.shell.now;
-        let Some(path) = self.paths.get_mut(&link) else { return };
-        let full = self.shell.has_unhandled(link) && self.shell.backlog(link) > self.plan.capacity;
-        if full || path.dead || path.up_from > now || path.up.is_empty() {
-            return;
-        }
-        let bytes: Vec<u8> = path.up.drain(..most.min(path.up.len())).collect();
-        let client = path.client;
-        let trace = &mut self.trace;
-        self.wire.arriving(link, &bytes, now, &mut |packet| {
-            note(trace, || format!("{} c{client} {link} -> {}", now.0, told(packet)));
-        });
-        self.on_shell(|shell| shell.receive(link, &bytes));
-    }
-
-    fn move_down(&mut self, link: LinkId, most: usize) {
-        let now = self.shell.now;
-        let Some(path) = self.paths.get(&link) else { return };
-        if path.dead || path.abandoned || path.down_from > now {
-            return;
-        }
-        let client = path.client;
-        let mut bytes = Vec::new();
-        self.on_shell(|shell| bytes = shell.take(link, most));
-        self.give(client, &bytes);
-        if self.shell.is_closed(link) {
-            self.cut(link);
-        }
-    }
-
-    fn give(&mut self, client: usize, bytes: &[u8]) {
-        let now = self.shell.now;
-        let passed_on = self.clients[client].read(bytes, &mut self.ledger, now);
-        if client == WATCHER {
-            passed_on.into_iter().for_each(|key| self.wire.sessions.watched(key, now));
-        }
-        self.collect(client);
-    }
-
-    /// The link is gone for both sides; part of what was on its way to the client arrives.
-    fn cut(&mut self, link: LinkId) {
-        let Some(path) = self.paths.remove(&link) else { return };
-        let client = path.client;
-        self.note(|| format!("{link} of c{client} is cut"));
-        let current = self.clients[client].session.as_ref().is_some_and(|on| on.link == link);
-        if current && !path.dead {
-            let most = self.some_bytes();
-            let mut bytes = Vec::new();
-            self.on_shell(|shell| bytes = shell.take(link, most));
-            let now = self.shell.now;
-            self.clients[client].read(&bytes, &mut self.ledger, now);
-        }
-        if current {
-            self.clients[client].session = None;
-        }
-        self.wire.sessions.cutting(link);
-        self.on_shell(|shell| shell.lose(link));
     }
 
     fn advance(&mut self, by: Duration) {
@@ -318,53 +215,14 @@ impl Sim {
         }
     }
 
-    /// Calls the server and shows what it did to those who check.
-    fn on_shell(&mut self, call: impl FnOnce(&mut Shell)) {
-        let links = self.paths.keys().copied();
-        let unread: BTreeSet<LinkId> = links.filter(|&id| self.shell.has_unhandled(id)).collect();
-        call(&mut self.shell);
-        let now = self.shell.now;
-        for observed in self.shell.take_log() {
-            let trace = &mut self.trace;
-            match observed {
-                Observed::Produced(link, bytes) => {
-                    self.digest = bytes.iter().fold(self.digest, |digest, byte| {
-                        (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
-                    });
-                    self.wire.produced(link, &bytes, now, &mut |client, packet| {
-                        note(trace, || format!("{} c{client} {link} <- {}", now.0, told(packet)));
-                    });
-                }
-                Observed::Ended(link) => {
-                    note(trace, || format!("{} the server ends {link}", now.0));
-                    self.wire.ended(link, now, !unread.contains(&link));
-                }
-            }
-        }
-    }
-
     /// The watcher reads and answers everything at once.
     fn watch(&mut self) {
         while self.serve(WATCHER) {}
     }
 
-    /// Moves everything that can move for one client. True if anything did.
-    fn serve(&mut self, index: usize) -> bool {
-        let Some(online) = self.clients[index].session.as_ref() else { return false };
-        let link = online.link;
-        self.clients[index].write_replies(usize::MAX, self.shell.now);
-        self.collect(index);
-        let written = self.paths[&link].up.len();
-        self.move_up(link, usize::MAX);
-        let digest = self.digest;
-        let before = self.clients[index].session.as_ref().map(|on| on.bytes_read);
-        self.move_down(link, usize::MAX);
-        let after = self.clients[index].session.as_ref().map(|on| on.bytes_read);
-        written > 0 || before != after || digest != self.digest
-    }
-
-    fn open_watcher(&mut self, index: usize, filter: &str) {
-        self.open(index, Client::last_opening(), usize::MAX);
+    /// Connects a client that reads everything at once, and subscribes.
+    fn open_watcher(&mut self, index: usize, filter: &str, opening: Opening) {
+        self.open(index, opening, usize::MAX);
         while self.serve(index) {
             self.commit_all();
         }
@@ -384,7 +242,7 @@ impl Sim {
 
     /// Faults stop, everybody connects, and everything under way comes to its end.
     fn drain(&mut self) {
-        self.note(|| "faults stop".to_owned());
+        self.trace.note(self.shell.now, || "faults stop".to_owned());
         let useless: Vec<LinkId> =
             self.paths.iter().filter(|(_, path)| path.abandoned).map(|(link, _)| *link).collect();
         useless.into_iter().for_each(|link| self.cut(link));
@@ -419,64 +277,49 @@ impl Sim {
 
     fn check(&mut self) {
         self.wire.check_drained();
-        self.ledger.check_owed();
-        let watched = |key| self.ledger.watched(key);
-        self.wire.sessions.check_wills(self.shell.now, watched);
         for client in &self.clients[..=self.plan.clients.len()] {
             assert!(client.storage.incoming.is_empty(), "PUBREL never came");
             let id = ClientId::new(&client.name);
             let session = self.shell.broker.session(&id).expect("it is connected");
             assert!(session.outbound.is_empty(), "left in the queue of {id}");
         }
+        if self.shell.broker.stats().dropped.queue_full == 0 {
+            self.ledger.check_owed();
+            let watched = |key| self.ledger.watched(key);
+            self.wire.sessions.check_wills(self.shell.now, watched);
+        }
+        self.probe_retained();
+    }
+
+    /// A new client asks for all retained messages. Where a full queue or a full store has dropped
+    /// one, nobody can say what there should be.
+    fn probe_retained(&mut self) {
         let fresh = self.clients.len() - 1;
-        self.open_watcher(fresh, "r/#");
-        self.ledger.check_retained(fresh);
+        self.ledger.forget_replays(fresh);
+        self.open_watcher(fresh, "r/#", Opening::without_a_past());
+        let dropped = &self.shell.broker.stats().dropped;
+        if dropped.queue_full == 0 && dropped.retained_full == 0 {
+            self.ledger.check_retained(fresh);
+        }
+        let link = self.clients[fresh].session.as_ref().expect("just opened").link;
+        self.cut(link);
+        self.ledger.session_over(fresh);
     }
 
-    fn note(&mut self, text: impl FnOnce() -> String) {
-        let now = self.shell.now;
-        note(&mut self.trace, || format!("{} {}", now.0, text()));
-    }
-}
-
-fn note(trace: &mut Option<VecDeque<String>>, text: impl FnOnce() -> String) {
-    let Some(trace) = trace else { return };
-    if trace.len() == TRACE_EVENTS {
-        trace.pop_front();
-    }
-    trace.push_back(text());
-}
-
-/// A packet in few words.
-fn told(packet: &Packet<'_>) -> String {
-    match packet {
-        Packet::Publish(Publish { dup, qos, retain, topic, packet_id, payload, .. }) => {
-            let id = packet_id.map_or(0, |id| id.get());
-            let key = Key::of(payload).0;
-            let (dup, retain) = (u8::from(*dup), u8::from(*retain));
-            format!("PUBLISH {key} {topic:?} {qos:?} id {id} dup {dup} retain {retain}")
+    /// Queues and stores keep within the settings. Replays of retained messages stand in a queue
+    /// beside the limit, and messages of QoS 0 and of the others have a limit each.
+    fn check_limits(&self) {
+        let (broker, settings) = (&self.shell.broker, &self.plan.settings);
+        for client in &self.clients {
+            let Some(session) = broker.session(&ClientId::new(&client.name)) else { continue };
+            if self.ledger.had_replays(client.index) {
+                continue;
+            }
+            let (messages, bytes) = (session.outbound.queued(), session.outbound.queued_bytes());
+            assert!(messages <= 2 * settings.queue.messages_max, "{messages} messages queued");
+            assert!(bytes <= 2 * settings.queue.bytes_max, "{bytes} bytes queued");
         }
-        Packet::Connect(connect) => {
-            let will = connect.will.as_ref();
-            let will = will.map(|will| (Key::of(will.payload).0, will.qos, will.delay_secs));
-            let Connect { clean_start, keep_alive_secs, session_expiry_secs, .. } = &**connect;
-            format!(
-                "CONNECT clean {clean_start} keep alive {keep_alive_secs} \
-                 expiry {session_expiry_secs:?} will {will:?}"
-            )
-        }
-        Packet::ConnAck(connack) => {
-            format!("CONNACK {:?} session {}", connack.reason, connack.session_present)
-        }
-        Packet::PubAck(ack) => format!("PUBACK {} {:?}", ack.packet_id, ack.reason),
-        Packet::PubRec(ack) => format!("PUBREC {} {:?}", ack.packet_id, ack.reason),
-        Packet::PubRel(ack) => format!("PUBREL {} {:?}", ack.packet_id, ack.reason),
-        Packet::PubComp(ack) => format!("PUBCOMP {} {:?}", ack.packet_id, ack.reason),
-        Packet::Subscribe(subscribe) => {
-            let filters: Vec<_> =
-                subscribe.filters.iter().map(|asked| (asked.filter, asked.options.qos)).collect();
-            format!("SUBSCRIBE {} {filters:?}", subscribe.packet_id)
-        }
-        other => format!("{other:?}"),
+        let retained = broker.retained().len();
+        assert!(retained <= settings.retained.messages_max, "{retained} retained");
     }
 }

@@ -9,6 +9,7 @@
 //!   (`[MQTT-3.3.4-9]`).
 //! - PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK and PINGRESP answer what came on the same
 //!   connection, each kind in the order of the questions (`[MQTT-4.6.0-2]`, `[MQTT-4.6.0-3]`).
+//! - No packet is larger than the client takes (`[MQTT-3.1.2-24]`).
 //! - Nothing comes before CONNACK; an alias is set before it is used and stays in its range.
 //! - The expiry interval left is the one published less the time since (`[MQTT-3.3.2-6]`).
 
@@ -59,6 +60,7 @@ struct Line {
     from_server: Vec<u8>,
     open: bool,
     receive_maximum: usize,
+    maximum_packet_size: usize,
     unfinished: BTreeSet<PacketId>,
     finished: Vec<(PacketId, Exchange)>,
     last_resent: Option<u64>,
@@ -85,6 +87,7 @@ impl Wire {
             from_server: Vec::new(),
             open: false,
             receive_maximum: usize::from(u16::MAX),
+            maximum_packet_size: usize::MAX,
             unfinished: BTreeSet::new(),
             finished: Vec::new(),
             last_resent: None,
@@ -95,13 +98,14 @@ impl Wire {
         self.links.insert(id, line);
     }
 
-    /// Bytes are about to reach the server. The packets that are whole by now go to `seen`, for
-    /// the trace.
+    /// Bytes are about to reach the server, which has read all but the `unread` links to their end.
+    /// The packets that are whole by now go to `seen`, for the trace.
     pub fn arriving(
         &mut self,
         id: LinkId,
         bytes: &[u8],
         now: Timestamp,
+        unread: &BTreeSet<LinkId>,
         seen: &mut dyn FnMut(&Packet<'_>),
     ) {
         let Some(line) = self.links.get_mut(&id) else { return };
@@ -113,15 +117,23 @@ impl Wire {
             let packet = decoded(&bytes, protocol);
             seen(&packet);
             self.sessions.sign_of_life(id, now);
-            self.from_client(id, client, packet, now);
+            self.handle_up(id, client, packet, now, unread);
         }
     }
 
-    fn from_client(&mut self, id: LinkId, client: usize, packet: Packet<'_>, now: Timestamp) {
+    fn handle_up(
+        &mut self,
+        id: LinkId,
+        client: usize,
+        packet: Packet<'_>,
+        now: Timestamp,
+        unread: &BTreeSet<LinkId>,
+    ) {
         let line = self.links.get_mut(&id).expect("known");
         match packet {
             Packet::Connect(connect) => {
                 line.expect_limits(&connect);
+                self.take_over(client, id, unread);
                 self.sessions.connecting(client, id, &connect, now);
             }
             Packet::Publish(publish) => {
@@ -165,13 +177,15 @@ impl Wire {
         while let Some(bytes) =
             self.links.get_mut(&id).and_then(|l| next_packet(&mut l.from_server))
         {
+            let most = self.links[&id].maximum_packet_size;
+            assert!(bytes.len() <= most, "{} bytes, the client takes {most}", bytes.len());
             let packet = decoded(&bytes, protocol);
             seen(client, &packet);
-            self.from_server(id, client, packet, now);
+            self.handle_down(id, client, packet, now);
         }
     }
 
-    fn from_server(&mut self, id: LinkId, client: usize, packet: Packet<'_>, now: Timestamp) {
+    fn handle_down(&mut self, id: LinkId, client: usize, packet: Packet<'_>, now: Timestamp) {
         let line = self.links.get_mut(&id).expect("known");
         match packet {
             Packet::ConnAck(connack) => self.connack(id, client, &connack),
@@ -244,14 +258,30 @@ impl Wire {
 
     /// The server is done with a link. `all_read`: it had read everything that came.
     pub fn ended(&mut self, id: LinkId, now: Timestamp, all_read: bool) {
+        self.doubt(id, all_read);
         let Some(line) = self.links.remove(&id) else { return };
-        let Exchanges { open, doubtful, .. } = &mut self.exchanges[line.client];
-        if !all_read {
-            doubtful.extend(line.finished);
-        }
-        doubtful.extend(open.iter().filter(|(_, exchange)| exchange.may_move).map(copy));
-        open.retain(|_, exchange| !exchange.may_move);
         self.sessions.ended(line.client, id, now, all_read);
+    }
+
+    /// The session has lost this link: what cannot be known of its exchanges from here on.
+    fn doubt(&mut self, id: LinkId, all_read: bool) {
+        let Some(line) = self.links.get_mut(&id) else { return };
+        let Exchanges { open, doubtful, .. } = &mut self.exchanges[line.client];
+        let finished = std::mem::take(&mut line.finished);
+        if !all_read {
+            doubtful.extend(finished);
+        }
+        let moves = |exchange: &Exchange| exchange.may_move && exchange.link == id;
+        doubtful.extend(open.iter().filter(|(_, exchange)| moves(exchange)).map(copy));
+        open.retain(|_, exchange| !moves(exchange));
+    }
+
+    /// A CONNECT takes the session away from the client's other links.
+    fn take_over(&mut self, client: usize, by: LinkId, unread: &BTreeSet<LinkId>) {
+        let mine = |(id, line): (&LinkId, &Line)| (line.client == client).then_some(*id);
+        let others: Vec<LinkId> =
+            self.links.iter().filter_map(mine).filter(|id| *id != by).collect();
+        others.into_iter().for_each(|id| self.doubt(id, !unread.contains(&id)));
     }
 
     /// When everything has drained: no question without an answer, no exchange without an end.
@@ -308,6 +338,8 @@ impl Exchanges {
 impl Line {
     fn expect_limits(&mut self, connect: &Connect<'_>) {
         self.receive_maximum = connect.receive_maximum.map_or(usize::from(u16::MAX), usize::from);
+        self.maximum_packet_size =
+            connect.maximum_packet_size.map_or(usize::MAX, |bytes| bytes as usize);
         self.alias_maximum = connect.topic_alias_maximum.unwrap_or(0);
     }
 
