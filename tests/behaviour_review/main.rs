@@ -5,5 +5,7 @@ mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod delivery;
+mod journal;
 mod rig;
 mod time;
+mod walk;
