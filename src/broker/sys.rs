@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use super::{Actions, Broker, Stats};
 use crate::types::{Message, MessageHead, QoS, Timestamp};
 
@@ -9,6 +11,8 @@ pub(super) struct Sys {
     started: Timestamp,
     interval_secs: u32,
     next: Option<Timestamp>,
+    /// What of this time has not been published yet, by topic.
+    pending: VecDeque<(String, String)>,
     /// What was counted when it was published last.
     last: Stats,
     loads: [Load; LOADS.len()],
@@ -39,6 +43,7 @@ impl Sys {
             started: now,
             interval_secs,
             next: (interval_secs > 0).then_some(now),
+            pending: VecDeque::new(),
             last: Stats::default(),
             loads: Default::default(),
         }
@@ -48,12 +53,11 @@ impl Sys {
         self.next
     }
 
-    fn advance(&mut self, now: Timestamp, stats: &Stats) {
+    fn sample(&mut self, stats: &Stats) {
         for ((_, counter), load) in LOADS.iter().zip(&mut self.loads) {
             load.add(counter(stats) - counter(&self.last), self.interval_secs);
         }
         self.last = *stats;
-        self.next = Some(now.plus_secs(u64::from(self.interval_secs)));
     }
 }
 
@@ -69,22 +73,32 @@ impl Load {
 }
 
 impl Broker {
-    /// Publishes what has changed under `$SYS/broker`, retained, if it is time to.
+    /// Publishes what has changed under `$SYS/broker`, retained, if it is time to; what is more work
+    /// than one call may be is left due.
     pub(super) fn publish_sys(&mut self, now: Timestamp, actions: &mut Actions) {
         if self.sys.next.is_none_or(|next| next > now) {
             return;
         }
-        self.sys.advance(now, &self.stats);
-        for (name, value) in self.sys_values(now) {
-            self.publish_sys_value(&name, &value, actions);
+        if self.sys.pending.is_empty() {
+            self.sys.sample(&self.stats);
+            self.sys.pending = self.sys_values(now).into();
+        }
+        let mut work = 0;
+        while work < self.settings.work_max {
+            let Some((name, value)) = self.sys.pending.pop_front() else { break };
+            work += 1 + self.publish_sys_value(&name, &value, actions);
+        }
+        if self.sys.pending.is_empty() {
+            self.sys.next = Some(now.plus_secs(u64::from(self.sys.interval_secs)));
         }
     }
 
-    fn publish_sys_value(&mut self, name: &str, value: &str, actions: &mut Actions) {
+    /// Returns how many receivers it had.
+    fn publish_sys_value(&mut self, name: &str, value: &str, actions: &mut Actions) -> usize {
         let topic = format!("$SYS/broker/{name}");
         let known = self.retained.get(&topic);
         if known.is_some_and(|message| message.payload() == value.as_bytes()) {
-            return;
+            return 0;
         }
         let head = MessageHead { qos: QoS::ExactlyOnce, retain: true, expires_at: None };
         let message = Message::new(head, &topic, &[], value.as_bytes());
@@ -92,7 +106,7 @@ impl Broker {
         if self.retained.set(message.clone()).is_err() {
             self.stats.dropped.retained_full += 1;
         }
-        self.route(&message, None, actions);
+        self.route(&message, None, actions).receivers
     }
 
     /// Every value with its topic below `$SYS/broker/`, in Mosquitto's names where it has one.

@@ -128,6 +128,8 @@ impl Shared {
     /// Hands over what `visit` brings and, if there is `room` for output, pulls what is ready,
     /// all in one hold of the lock. Afterwards the caller owes [`Visit::wake_others`].
     pub fn visit(&self, link: &mut Link, visit: &mut Visit, room: bool) {
+        // The buffers are the thread's: this is what its last connection left.
+        visit.more = false;
         let mut core = self.hold();
         // Read under the lock: the broker never sees time run backwards.
         visit.now = self.clock.now();

@@ -135,3 +135,24 @@ fn an_answer_that_is_ready_is_announced_however_small_the_budget() {
 
     assert_eq!((out.len(), more), (0, true));
 }
+
+#[test]
+fn the_servers_own_topics_are_not_all_published_under_one_hold() {
+    let mut whole = Rig::with(|settings| settings.sys_interval_secs = 10);
+    whole.advance_secs(0);
+    let topics = whole.broker.retained().len();
+
+    let mut rig = Rig::with(|settings| {
+        settings.sys_interval_secs = 10;
+        settings.work_max = 4;
+    });
+    rig.advance_secs(0);
+    assert_eq!(rig.broker.retained().len(), 4);
+    assert_eq!(rig.broker.next_deadline(), Some(rig.now), "the rest is still due");
+
+    for _ in 0..topics.div_ceil(4) {
+        rig.advance_secs(0);
+    }
+    assert_eq!(rig.broker.retained().len(), topics);
+    assert_eq!(rig.broker.next_deadline(), Some(rig.now.plus_secs(10)));
+}
