@@ -1,4 +1,5 @@
 use super::conns::Conn;
+use super::publish::is_servers_own;
 use super::timers::Timer;
 use super::{Actions, Broker};
 use crate::journal::{Change, SessionNumber};
@@ -18,6 +19,9 @@ impl Broker {
         now: Timestamp,
         actions: &mut Actions,
     ) -> Result<ConnId, ReasonCode> {
+        if connect.will.as_ref().is_some_and(|will| is_servers_own(&will.message)) {
+            return Err(ReasonCode::NotAuthorized);
+        }
         let existing = self.sessions.find(&connect.client_id);
         if existing.is_none() && self.sessions.len() >= self.settings.sessions_max {
             return Err(ReasonCode::QuotaExceeded);

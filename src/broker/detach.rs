@@ -116,7 +116,7 @@ impl Broker {
             let number = session.number;
             self.journal.record(|| Change::WillCleared { session: number });
         }
-        let expires_at = will.expiry_secs.map(|secs| now.plus_secs(u64::from(secs)));
+        let expires_at = MessageHead::expiry(now, will.expiry_secs);
         let message = match expires_at {
             None => will.message,
             Some(_) => will.message.with_head(MessageHead { expires_at, ..will.message.head() }),

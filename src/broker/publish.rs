@@ -117,7 +117,7 @@ impl Broker {
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
     /// for all others the message is delivered all the same, and counted as not retained.
     fn permit(&mut self, id: ConnId, message: &Message) -> Result<Lsn, ReasonCode> {
-        if message.topic().starts_with(SYS_PREFIX) {
+        if is_servers_own(message) {
             return Err(ReasonCode::NotAuthorized);
         }
         if !message.retain() {
@@ -209,6 +209,11 @@ impl Broker {
             _ => Lsn::NONE,
         }
     }
+}
+
+/// Whether only the server itself may publish it.
+pub(super) fn is_servers_own(message: &Message) -> bool {
+    message.topic().starts_with(SYS_PREFIX)
 }
 
 /// What a session gets of a message, by the subscriptions that matched: less of its own where it

@@ -93,8 +93,7 @@ fn publish(
             Protocol::V31 | Protocol::V311 => Err(Fault::new(reason, what)),
         };
     }
-    let expires_at =
-        packet.properties.message_expiry_secs.map(|secs| now.plus_secs(u64::from(secs)));
+    let expires_at = MessageHead::expiry(now, packet.properties.message_expiry_secs);
     let head = MessageHead { qos: packet.qos, retain: packet.retain, expires_at };
     let message = Message::new(head, name, &packet.properties.passed_on, packet.payload);
     Ok(Request::Publish { id, dup: packet.dup, message })

@@ -14,7 +14,8 @@ impl Connection {
     ///
     /// A packet that is larger than the client allows is not sent (`[MQTT-3.1.2-24]`): the broker,
     /// which knows the limit from [`Connect`](crate::request::Connect), has not let a PUBLISH
-    /// come here for which that matters. Nothing is sent once the connection is closed.
+    /// come here for which that matters, and an answer ends the connection instead. Nothing is sent
+    /// once the connection is closed.
     pub fn encode(&mut self, outgoing: Outgoing, now: Timestamp, output: &mut Output) {
         let Some(protocol) = self.protocol else { return };
         let (State::Connected(link) | State::Leaving { link, .. }) = &mut self.state else {
@@ -25,10 +26,7 @@ impl Connection {
             Outgoing::Publish(delivery) => {
                 return link.write_publish(&delivery, protocol, &self.limits, now, output);
             }
-            Outgoing::Close { reason, why } => {
-                self.ended.get_or_insert(Ended::ByServer { reason, why });
-                return self.close(reason, why, output);
-            }
+            Outgoing::Close { reason, why } => return self.end(reason, why, output),
             Outgoing::PubAck { id, reason } => Packet::PubAck(ack(id.0, reason)),
             Outgoing::PubRec { id, reason } => Packet::PubRec(ack(id.0, reason)),
             Outgoing::PubRel { id, reason } => Packet::PubRel(ack(id.0, reason)),
@@ -37,7 +35,16 @@ impl Connection {
             Outgoing::UnsubAck { id, reasons } => unsuback(id.0, reasons),
             Outgoing::PingResp => Packet::PingResp,
         };
-        link.write(&packet, protocol, output);
+        if !link.write(&packet, protocol, output) {
+            // It would wait for this answer for ever.
+            let why = "the answer is larger than the packets that the client takes";
+            self.end(ReasonCode::PacketTooLarge, why, output);
+        }
+    }
+
+    fn end(&mut self, reason: ReasonCode, why: &'static str, output: &mut Output) {
+        self.ended.get_or_insert(Ended::ByServer { reason, why });
+        self.close(reason, why, output);
     }
 
     /// Tells the client what it did wrong, as far as its version has words for it, and closes.

@@ -32,6 +32,16 @@ pub struct MessageHead {
     pub expires_at: Option<Timestamp>,
 }
 
+impl MessageHead {
+    /// When a message that was published at `published` is too old, by its expiry interval in
+    /// seconds.
+    ///
+    /// An interval of 0 would be over before anybody can be sent the message; it counts as 1.
+    pub fn expiry(published: Timestamp, interval_secs: Option<u32>) -> Option<Timestamp> {
+        interval_secs.map(|secs| published.plus_secs(u64::from(secs.max(1))))
+    }
+}
+
 const FIXED: usize = 15;
 const RETAIN: u8 = 0b100;
 
@@ -189,6 +199,15 @@ mod tests {
         let mut qos_3 = bytes.to_vec();
         qos_3[0] = 3;
         assert_eq!(Message::from_bytes(&qos_3), None);
+    }
+
+    #[test]
+    fn a_message_has_a_second_to_be_delivered_in_at_least() {
+        let expiry = |secs| MessageHead::expiry(Timestamp(5), Some(secs));
+        assert_eq!(expiry(0), Some(Timestamp(1005)));
+        assert_eq!(expiry(1), Some(Timestamp(1005)));
+        assert_eq!(expiry(2), Some(Timestamp(2005)));
+        assert_eq!(MessageHead::expiry(Timestamp(5), None), None);
     }
 
     #[test]

@@ -71,7 +71,8 @@ fn nothing_larger_than_the_client_takes_is_sent() {
     let suback =
         |filters| Outgoing::SubAck { id: inbound(1), reasons: vec![ReasonCode::Success; filters] };
     assert_eq!(rig.encode(suback(3)).len(), 8);
-    assert_eq!(rig.encode(suback(4)), b"");
+    assert_eq!(rig.encode(suback(4)), b"\xe0\x01\x95");
+    assert!(rig.connection.is_closing());
 }
 
 // [MQTT-2.2.1-5], 3.1.1: [MQTT-2.3.1-6]

@@ -133,7 +133,7 @@ fn what_the_server_has_started_to_send_is_completed() {
     client.drop_link();
 
     let mut client = world.connect(V5, "client").clean(false).open();
-    assert_eq!(client.expect_message().dup, true);
+    assert!(client.expect_message().dup);
     let second = client.expect_publish();
     assert_eq!((second.payload, second.dup), (&b"2"[..], true));
     client.acknowledge(&second);

@@ -13,6 +13,17 @@ fn a_suback_to_a_client_without_room_for_properties_has_none() {
     assert_eq!(client.expect_bytes(), b"\x90\x05\0\x01\0\x02\x97");
 }
 
+// [MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT-3.9.3-2]
+#[test]
+fn a_client_that_does_not_take_the_suback_it_is_owed_is_disconnected() {
+    let mut client = World::new().connect(V5, "client").maximum_packet_size(8).open();
+    client.subscribe_all(&[("t", options(AtMostOnce)); 3]);
+
+    client.send_bytes(&packet(0x82, &[b"\0\x09\0", &b"\0\x01t\0".repeat(4)]));
+
+    client.expect_disconnect(ReasonCode::PacketTooLarge);
+}
+
 // [MQTT-3.9.3-1]
 #[test]
 fn the_reason_codes_stand_in_the_order_of_the_topic_filters() {
