@@ -22,7 +22,8 @@ impl Broker {
         if connect.will.as_ref().is_some_and(|will| is_servers_own(&will.message)) {
             return Err(ReasonCode::NotAuthorized);
         }
-        let existing = self.sessions.find(&connect.client_id);
+        let found = self.sessions.find(&connect.client_id);
+        let existing = found.and_then(|key| self.catch_up(key, now, actions));
         if existing.is_none() && self.sessions.len() >= self.settings.sessions_max {
             return Err(ReasonCode::QuotaExceeded);
         }
@@ -50,6 +51,25 @@ impl Broker {
         self.stats.connections += 1;
         self.stats.clients_maximum = self.stats.clients_maximum.max(self.conns.len() as u64);
         Ok(id)
+    }
+
+    /// Does what is due for the session of a client that has come before anybody looked at the
+    /// timers; returns the session if it is not over.
+    fn catch_up(
+        &mut self,
+        key: SessionKey,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> Option<SessionKey> {
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if is_due(self.sessions[key].ends_at) {
+            self.expire_session(key, now, actions);
+            return None;
+        }
+        if is_due(self.sessions[key].will_due) {
+            self.publish_will(key, now, actions);
+        }
+        Some(key)
     }
 
     /// Ends what an earlier connection of this client left, as far as it must: returns the session
@@ -108,6 +128,7 @@ impl Broker {
         conn.receive_maximum = connect.receive_maximum.min(self.settings.in_flight_max);
         conn.maximum_packet_size = connect.maximum_packet_size;
         let silent_at = conn.silent_at();
+        conn.keep_alive_due = silent_at;
         let id = self.conns.insert(conn);
         if let Some(at) = silent_at {
             self.timers.set(at, Timer::KeepAlive(id));

@@ -5,6 +5,9 @@ use slab::Slab;
 use crate::request::Outgoing;
 use crate::types::{ConnId, Lsn, Protocol, ReasonCode, SessionKey, Timestamp};
 
+/// So many reason codes take as much room as an answer without any.
+const REASONS_PER_REPLY: usize = 64;
+
 /// The connections that got past CONNECT.
 #[derive(Debug, Default)]
 pub struct Conns {
@@ -21,6 +24,8 @@ pub struct Conn {
     pub protocol: Protocol,
     /// Silence after which it is closed; `None` for any.
     pub keep_alive_secs: Option<u16>,
+    /// When that is looked at next.
+    pub keep_alive_due: Option<Timestamp>,
     pub last_received: Timestamp,
     /// Deliveries of QoS 1 and 2 it takes at a time.
     pub receive_maximum: u16,
@@ -28,6 +33,8 @@ pub struct Conn {
     pub maximum_packet_size: u32,
     /// Answers in the order of the requests, each with what must be durable before it is sent.
     pub replies: VecDeque<(Lsn, Outgoing)>,
+    /// Reason codes in those among them that have one for each filter.
+    reasons: usize,
     /// PINGREQ that have not been answered.
     pub pings: u32,
     /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
@@ -45,10 +52,12 @@ impl Conn {
             session: Some(session),
             protocol,
             keep_alive_secs: None,
+            keep_alive_due: None,
             last_received: now,
             receive_maximum: u16::MAX,
             maximum_packet_size: u32::MAX,
             replies: VecDeque::new(),
+            reasons: 0,
             pings: 0,
             unfinished: 0,
             waits_for: Lsn::NONE,
@@ -56,10 +65,39 @@ impl Conn {
         }
     }
 
+    pub fn push_reply(&mut self, gate: Lsn, reply: Outgoing) {
+        self.reasons += reasons_in(&reply);
+        self.replies.push_back((gate, reply));
+    }
+
+    /// The next answer, if everything up to `durable` is all that it waits for.
+    pub fn pop_reply(&mut self, durable: Lsn) -> Option<Outgoing> {
+        self.replies.front().filter(|(gate, _)| *gate <= durable)?;
+        let (_, reply) = self.replies.pop_front()?;
+        self.reasons -= reasons_in(&reply);
+        Some(reply)
+    }
+
+    /// Whether so many answers wait, by number or by size, that the client has to read first.
+    pub fn owes_reading(&self, replies_max: usize) -> bool {
+        self.replies.len() + self.reasons / REASONS_PER_REPLY >= replies_max
+    }
+
+    pub fn add_ping(&mut self) {
+        self.pings = self.pings.saturating_add(1);
+    }
+
     /// When it has been silent for one and a half times its keep alive (`[MQTT-3.1.2-22]`).
     pub fn silent_at(&self) -> Option<Timestamp> {
         let secs = self.keep_alive_secs?;
         Some(Timestamp(self.last_received.0 + u64::from(secs) * 1500))
+    }
+}
+
+fn reasons_in(reply: &Outgoing) -> usize {
+    match reply {
+        Outgoing::SubAck { reasons, .. } | Outgoing::UnsubAck { reasons, .. } => reasons.len(),
+        _ => 0,
     }
 }
 

@@ -7,6 +7,9 @@ impl Broker {
     /// The socket is gone. Called once for every connection, however it ended.
     pub fn handle_disconnected(&mut self, id: ConnId, now: Timestamp, actions: &mut Actions) {
         let Some(conn) = self.conns.remove(id) else { return };
+        if let Some(at) = conn.keep_alive_due {
+            self.timers.cancel(at, Timer::KeepAlive(id));
+        }
         if let Some(key) = conn.session {
             self.detach(key, now, actions);
         }
@@ -34,6 +37,7 @@ impl Broker {
     }
 
     /// Ends a connection from our side. Its session goes on, or ends, without waiting for the socket.
+    /// Returns how much work it was.
     pub(super) fn close(
         &mut self,
         id: ConnId,
@@ -41,25 +45,36 @@ impl Broker {
         why: &'static str,
         now: Timestamp,
         actions: &mut Actions,
-    ) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Some(key) = conn.session.take() else { return };
+    ) -> usize {
+        let Some(conn) = self.conns.get_mut(id) else { return 0 };
+        let Some(key) = conn.session.take() else { return 0 };
         conn.close = Some((reason, why));
         actions.wake.push(id);
-        self.detach(key, now, actions);
+        self.detach(key, now, actions)
     }
 
-    pub(super) fn check_keep_alive(&mut self, id: ConnId, now: Timestamp, actions: &mut Actions) {
-        let Some(conn) = self.conns.get(id).filter(|conn| conn.session.is_some()) else { return };
-        let Some(silent_at) = conn.silent_at() else { return };
+    /// Returns how much work it was.
+    pub(super) fn check_keep_alive(
+        &mut self,
+        id: ConnId,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> usize {
+        let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.session.is_some()) else {
+            return 0;
+        };
+        let Some(silent_at) = conn.silent_at() else { return 0 };
         if silent_at > now {
-            return self.timers.set(silent_at, Timer::KeepAlive(id));
+            conn.keep_alive_due = Some(silent_at);
+            self.timers.set(silent_at, Timer::KeepAlive(id));
+            return 0;
         }
-        self.close(id, ReasonCode::KeepAliveTimeout, "keep alive timeout", now, actions);
+        self.close(id, ReasonCode::KeepAliveTimeout, "keep alive timeout", now, actions)
     }
 
     /// The session has lost its connection: the will is due, the expiry interval runs.
-    fn detach(&mut self, key: SessionKey, now: Timestamp, actions: &mut Actions) {
+    /// Returns how much work it was.
+    fn detach(&mut self, key: SessionKey, now: Timestamp, actions: &mut Actions) -> usize {
         let session = &mut self.sessions[key];
         session.conn = None;
         session.scheduled = false;
@@ -73,12 +88,12 @@ impl Broker {
         let number = session.number;
         self.journal.record(|| Change::SessionDetached { session: number, expiry_secs, at: now });
 
-        self.hand_on_to_others(key, actions);
+        let handed_on = self.hand_on_to_others(key, actions);
         if !self.settings.queue_qos0_offline {
             let cleared = self.sessions[key].outbound.clear_direct();
             self.stats.dropped.offline += cleared as u64;
         }
-        self.schedule_will(key, ends_at, now, actions);
+        handed_on + self.schedule_will(key, ends_at, now, actions)
     }
 
     /// The will goes out at once, or when its delay is over, or when the session is, whichever is
@@ -89,29 +104,36 @@ impl Broker {
         ends_at: Timestamp,
         now: Timestamp,
         actions: &mut Actions,
-    ) {
+    ) -> usize {
         let session = &mut self.sessions[key];
         match session.will.as_ref().map(|will| will.delay_secs) {
             None => {
                 let number = session.number;
                 self.journal.record(|| Change::WillCleared { session: number });
             }
-            Some(0) => self.publish_will(key, now, actions),
+            Some(0) => return self.publish_will(key, now, actions),
             Some(secs) => {
                 let due = now.plus_secs(u64::from(secs)).min(ends_at);
                 session.will_due = Some(due);
                 self.timers.set(due, Timer::Will(key));
             }
         }
+        0
     }
 
     /// Publishes the will, if the session still has one, and forgets it (`[MQTT-3.1.2-10]`).
-    pub(super) fn publish_will(&mut self, key: SessionKey, now: Timestamp, actions: &mut Actions) {
+    /// Returns how many receivers it had.
+    pub(super) fn publish_will(
+        &mut self,
+        key: SessionKey,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> usize {
         let session = &mut self.sessions[key];
         if let Some(at) = session.will_due.take() {
             self.timers.cancel(at, Timer::Will(key));
         }
-        let Some(will) = session.will.take() else { return };
+        let Some(will) = session.will.take() else { return 0 };
         if session.journaled {
             let number = session.number;
             self.journal.record(|| Change::WillCleared { session: number });
@@ -125,18 +147,34 @@ impl Broker {
             // There is nobody to tell when there is no room: it is counted.
             let _ = self.retain(&message);
         }
-        self.route(&message, Some(key), actions);
+        self.route(&message, Some(key), actions).receivers
     }
 
-    /// The session is over, with all that is in it (`[MQTT-3.1.2-23]`).
-    pub(super) fn end_session(&mut self, key: SessionKey, now: Timestamp, actions: &mut Actions) {
-        self.publish_will(key, now, actions);
+    /// The session expiry interval has passed; returns how much work that was.
+    pub(super) fn expire_session(
+        &mut self,
+        key: SessionKey,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> usize {
+        self.stats.sessions_expired += 1;
+        self.end_session(key, now, actions)
+    }
+
+    /// The session is over, with all that is in it (`[MQTT-3.1.2-23]`). Returns how much work it was.
+    pub(super) fn end_session(
+        &mut self,
+        key: SessionKey,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> usize {
+        let receivers = self.publish_will(key, now, actions);
         let filters = std::mem::take(&mut self.sessions[key].subscriptions);
         for filter in filters.keys() {
             self.subscriptions.unsubscribe(key, filter);
         }
         self.replays.remove(&key);
-        self.hand_on_all(key, actions);
+        let handed_on = self.hand_on_all(key, actions);
 
         let session = self.sessions.remove(key);
         if let Some(at) = session.ends_at {
@@ -146,5 +184,6 @@ impl Broker {
         if session.journaled {
             self.journal.record(|| Change::SessionEnded { session: session.number });
         }
+        receivers + filters.len() + handed_on
     }
 }

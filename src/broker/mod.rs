@@ -102,6 +102,10 @@ impl Broker {
         now: Timestamp,
         actions: &mut Actions,
     ) {
+        if requests.is_empty() {
+            // A visit only to fetch something is no sign of life of the client.
+            return;
+        }
         let Some(conn) = self.conns.get_mut(id) else { return requests.clear() };
         conn.last_received = now;
         if let Some(key) = conn.session {
@@ -111,7 +115,7 @@ impl Broker {
         while work < self.settings.work_max {
             let Some(conn) = self.conns.get(id) else { return };
             let Some(key) = conn.session else { return requests.clear() };
-            if conn.replies.len() >= self.settings.replies_max
+            if conn.owes_reading(self.settings.replies_max)
                 || self.must_answer_first(conn, requests)
             {
                 return;
@@ -136,7 +140,7 @@ impl Broker {
             )
     }
 
-    /// One request; returns how many deliveries it made.
+    /// One request; returns how much work it was, in deliveries and subscriptions.
     fn handle_request(
         &mut self,
         id: ConnId,
@@ -165,12 +169,12 @@ impl Broker {
                 self.handle_pubcomp(id, key, packet, now, actions);
             }
             Request::Subscribe { id: packet, filters } => {
-                self.handle_subscribe(id, key, packet, filters);
+                return self.handle_subscribe(id, key, packet, filters);
             }
             Request::Unsubscribe { id: packet, filters } => {
-                self.handle_unsubscribe(id, key, packet, filters);
+                return self.handle_unsubscribe(id, key, packet, filters);
             }
-            Request::Ping => self.conns.get_mut(id).expect("just seen").pings += 1,
+            Request::Ping => self.conns.get_mut(id).expect("just seen").add_ping(),
             Request::Progress => {}
             Request::Disconnect { reason, session_expiry_secs } => {
                 self.handle_disconnect(key, reason, session_expiry_secs, now, actions);
@@ -191,16 +195,14 @@ impl Broker {
     /// Handles what is due. When [`Self::next_deadline`] still lies in the past afterwards, the work
     /// of one call was done: call again.
     pub fn handle_deadline(&mut self, now: Timestamp, actions: &mut Actions) {
-        for _ in 0..self.settings.work_max {
+        let mut work = 0;
+        while work < self.settings.work_max {
             let Some(timer) = self.timers.pop_due(now) else { break };
-            match timer {
+            work += 1 + match timer {
                 Timer::KeepAlive(id) => self.check_keep_alive(id, now, actions),
                 Timer::Will(key) => self.publish_will(key, now, actions),
-                Timer::SessionEnd(key) => {
-                    self.stats.sessions_expired += 1;
-                    self.end_session(key, now, actions);
-                }
-            }
+                Timer::SessionEnd(key) => self.expire_session(key, now, actions),
+            };
         }
         self.expire_retained(now);
         self.publish_sys(now, actions);
@@ -260,7 +262,7 @@ impl Broker {
     /// Puts an answer where its connection finds it, behind those before it.
     fn reply(&mut self, id: ConnId, gate: Lsn, outgoing: Outgoing) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.replies.push_back((gate, outgoing));
+        conn.push_reply(gate, outgoing);
         self.wait_for(id, gate);
     }
 

@@ -29,9 +29,8 @@ impl Broker {
         let before = out.len();
         let Some(conn) = self.conns.get_mut(id) else { return false };
         let end = before + budget.messages;
-        while out.len() < end && conn.replies.front().is_some_and(|(gate, _)| *gate <= self.durable)
-        {
-            let (_, reply) = conn.replies.pop_front().expect("just seen");
+        while out.len() < end {
+            let Some(reply) = conn.pop_reply(self.durable) else { break };
             conn.finish_exchange(&reply);
             out.push(reply);
         }
@@ -51,7 +50,7 @@ impl Broker {
             }
             Some(key) if !greeted => {
                 self.sessions[key].scheduled = false;
-                false
+                conn.replies.front().is_some_and(|(gate, _)| *gate <= self.durable)
             }
             Some(key) => self.poll_deliveries(id, key, budget.bytes, end, now, out),
         };

@@ -12,7 +12,7 @@ const SYS_PREFIX: &str = "$SYS/";
 /// What became of a message.
 pub(super) struct Routed {
     /// Sessions and shared subscriptions that it is for.
-    receivers: usize,
+    pub receivers: usize,
     /// What must be durable before it is acknowledged.
     gate: Lsn,
 }

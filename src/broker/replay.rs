@@ -2,7 +2,7 @@ use super::{Actions, Broker};
 use crate::retained::{Cursor, Walk};
 use crate::session::{NewDelivery, QueueLimits, QueueRule};
 use crate::types::{
-    Filter, Lsn, Message, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp,
+    Filter, Lsn, Message, QoS, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp,
 };
 
 /// Messages that a replay keeps queued at a time: the rest stays where it is retained, however slow
@@ -30,10 +30,9 @@ impl Replay {
 }
 
 impl Broker {
-    /// Owes the session a replay; one under way for the same filter starts over. Bounded by the
-    /// session's number of subscriptions.
+    /// Owes the session a replay. The caller has stopped one of the same filter: so they are no more
+    /// than the session has subscriptions.
     pub(super) fn start_replay(&mut self, key: SessionKey, replay: Replay) {
-        self.stop_replay(key, &replay.filter);
         self.replays.entry(key).or_default().push_back(replay);
     }
 
@@ -73,22 +72,24 @@ impl Broker {
         }
         for message in messages {
             // The session is being polled: it needs no waking.
-            let new = retained_delivery(message, options);
+            let new = retained_delivery(message, options, self.journal.last());
             self.queue(key, new, LIMITS, &mut Actions::default());
         }
     }
 }
 
-fn retained_delivery(message: Message, options: SubscriptionOptions) -> NewDelivery {
+/// `last` is the last durable change: of a message of QoS 2 nothing is seen before it is certain
+/// that its publisher will not send it again as a new one.
+fn retained_delivery(message: Message, options: SubscriptionOptions, last: Lsn) -> NewDelivery {
     let mut subscription_ids = SubscriptionIds::None;
     subscription_ids.insert(options.id);
     NewDelivery {
         qos: message.qos().min(options.qos),
+        gate: if message.qos() == QoS::ExactlyOnce { last } else { Lsn::NONE },
         message,
         // `[MQTT-3.3.1-8]`
         retain: true,
         subscription_ids,
-        gate: Lsn::NONE,
         group: None,
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::{Actions, Broker};
 use crate::journal::Change;
 use crate::session::NewDelivery;
@@ -14,22 +16,20 @@ impl Broker {
         actions: &mut Actions,
     ) -> Lsn {
         let Some((member, options)) = self.choose_member(group, None) else { return Lsn::NONE };
-        let new = NewDelivery {
-            message: message.clone(),
-            qos: message.qos().min(options.qos),
-            retain: options.retain_as_published && message.retain(),
-            subscription_ids: options.ids,
-            gate,
-            group: Some(group),
-        };
+        let new = shared_delivery(message.clone(), options, gate, group);
         self.deliver(member, new, actions)
     }
 
     /// The client is gone for now: what came to it through shared subscriptions goes to members
     /// that are connected, as far as it may. Without such a member it waits here.
-    pub(super) fn hand_on_to_others(&mut self, key: SessionKey, actions: &mut Actions) {
+    /// Returns how many messages went.
+    pub(super) fn hand_on_to_others(&mut self, key: SessionKey, actions: &mut Actions) -> usize {
         let mut outbound = std::mem::take(&mut self.sessions[key].outbound);
-        let may_go = |group| self.has_online_member(group, key);
+        let mut online = BTreeMap::new();
+        let may_go = |group| {
+            // Asked once for each group, not for each message: a group may have many members.
+            *online.entry(group).or_insert_with(|| self.has_online_member(group, key))
+        };
         let numbered = outbound.take_shared(may_go);
         let direct = match self.settings.queue_qos0_offline {
             true => Vec::new(),
@@ -42,16 +42,16 @@ impl Broker {
             let number = *number;
             self.journal.record(|| Change::Settled { session: session_number, number });
         }
-        self.hand_on(key, numbered.into_iter().map(|(_, new)| new).chain(direct), actions);
+        self.hand_on(key, numbered.into_iter().map(|(_, new)| new).chain(direct), actions)
     }
 
     /// The session is over: other members get what came to it through shared subscriptions, but
-    /// not a message of QoS 2 that it may have (`[MQTT-4.8.2-5]`).
-    pub(super) fn hand_on_all(&mut self, key: SessionKey, actions: &mut Actions) {
+    /// not a message of QoS 2 that it may have (`[MQTT-4.8.2-5]`). Returns how many messages went.
+    pub(super) fn hand_on_all(&mut self, key: SessionKey, actions: &mut Actions) -> usize {
         let outbound = &mut self.sessions[key].outbound;
         let numbered = outbound.take_shared(|_| true);
         let direct = outbound.take_shared_direct();
-        self.hand_on(key, numbered.into_iter().map(|(_, new)| new).chain(direct), actions);
+        self.hand_on(key, numbered.into_iter().map(|(_, new)| new).chain(direct), actions)
     }
 
     fn hand_on(
@@ -59,17 +59,19 @@ impl Broker {
         from: SessionKey,
         deliveries: impl Iterator<Item = NewDelivery>,
         actions: &mut Actions,
-    ) {
+    ) -> usize {
+        let mut count = 0;
         for delivery in deliveries {
+            count += 1;
             let group = delivery.group.expect("it came through a shared subscription");
             let Some((member, options)) = self.choose_member(group, Some(from)) else {
                 self.stats.dropped.session_ended += 1;
                 continue;
             };
-            let qos = delivery.message.qos().min(options.qos);
-            let new = NewDelivery { qos, subscription_ids: options.ids, ..delivery };
+            let new = shared_delivery(delivery.message, options, delivery.gate, group);
             self.deliver(member, new, actions);
         }
+        count
     }
 
     fn choose_member(
@@ -99,5 +101,23 @@ impl Broker {
         self.subscriptions
             .members(group)
             .any(|(key, _)| key != except && self.sessions[key].conn.is_some())
+    }
+}
+
+/// What a member gets by its own options, whoever had the message before.
+fn shared_delivery(
+    message: Message,
+    options: Delivered,
+    gate: Lsn,
+    group: GroupKey,
+) -> NewDelivery {
+    NewDelivery {
+        qos: message.qos().min(options.qos),
+        // `[MQTT-3.3.1-12]`, `[MQTT-3.3.1-13]`
+        retain: options.retain_as_published && message.retain(),
+        message,
+        subscription_ids: options.ids,
+        gate,
+        group: Some(group),
     }
 }

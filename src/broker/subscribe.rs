@@ -8,41 +8,47 @@ use crate::types::{
 
 impl Broker {
     /// SUBSCRIBE: each filter as if it came alone (`[MQTT-3.8.4-5]`), answered in one SUBACK.
+    /// Returns how many there were.
     pub(super) fn handle_subscribe(
         &mut self,
         id: ConnId,
         key: SessionKey,
         packet: InboundId,
         filters: Vec<Result<(Filter, SubscriptionOptions), ReasonCode>>,
-    ) {
-        let reasons = filters
+    ) -> usize {
+        let reasons: Vec<_> = filters
             .into_iter()
             .map(|filter| match filter {
                 Ok((filter, options)) => self.subscribe(key, filter, options),
                 Err(reason) => reason,
             })
             .collect();
+        let count = reasons.len();
         let gate = self.sessions[key].gate;
         self.reply(id, gate, Outgoing::SubAck { id: packet, reasons });
+        count
     }
 
     /// UNSUBSCRIBE: from here on no new message is queued for these filters (`[MQTT-3.10.4-2]`).
+    /// Returns how many there were.
     pub(super) fn handle_unsubscribe(
         &mut self,
         id: ConnId,
         key: SessionKey,
         packet: InboundId,
         filters: Vec<Result<Filter, ReasonCode>>,
-    ) {
-        let reasons = filters
+    ) -> usize {
+        let reasons: Vec<_> = filters
             .into_iter()
             .map(|filter| match filter {
                 Ok(filter) => self.unsubscribe(key, &filter),
                 Err(reason) => reason,
             })
             .collect();
+        let count = reasons.len();
         let gate = self.sessions[key].gate;
         self.reply(id, gate, Outgoing::UnsubAck { id: packet, reasons });
+        count
     }
 
     /// Makes or replaces one subscription (`[MQTT-3.8.4-3]`) and returns what SUBACK says of it.
@@ -70,6 +76,9 @@ impl Broker {
             });
         }
         if wants_retained(&filter, options.retain_handling, is_new) {
+            if !is_new {
+                self.stop_replay(key, &filter);
+            }
             self.start_replay(key, Replay::new(filter, self.retained.version()));
         }
         ReasonCode::granted(options.qos)

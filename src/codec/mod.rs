@@ -33,7 +33,7 @@ pub use frame::{Frame, frame, frame_v31};
 pub use property::{Property, encode_property, properties};
 pub use publish::{Publish, PublishHead, PublishProperties};
 pub use suback::{SubAck, UnsubAck};
-pub use subscribe::{Subscribe, SubscribeFilter};
+pub use subscribe::{FILTERS_MAX, Subscribe, SubscribeFilter};
 pub use unsubscribe::Unsubscribe;
 
 use crate::types::{Protocol, ReasonCode};

@@ -2,7 +2,9 @@ use super::property::{MISPLACED, Property, SUBSCRIBE, Section, put_properties};
 use super::reader::Reader;
 use super::writer::{put_packet_id, put_string, put_with_length};
 use super::{DecodeError, UserProperties, packet_type};
-use crate::types::{PacketId, Protocol, QoS, RetainHandling, SubscriptionId, SubscriptionOptions};
+use crate::types::{
+    PacketId, Protocol, QoS, ReasonCode, RetainHandling, SubscriptionId, SubscriptionOptions,
+};
 
 /// SUBSCRIBE, section 3.8.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,10 @@ pub struct SubscribeFilter<'a> {
     pub options: SubscriptionOptions,
 }
 
+/// Topic filters of one SUBSCRIBE or UNSUBSCRIBE: each takes many times the memory of its bytes, and
+/// all are handled in one go.
+pub const FILTERS_MAX: usize = 10_000;
+
 const NO_LOCAL: u8 = 0b0000_0100;
 const RETAIN_AS_PUBLISHED: u8 = 0b0000_1000;
 const RESERVED_V5: u8 = 0b1100_0000;
@@ -39,6 +45,7 @@ impl<'a> Subscribe<'a> {
         }
         let mut filters = Vec::new();
         while !body.is_empty() {
+            check_filters(filters.len())?;
             filters.push(SubscribeFilter::decode(body, id, protocol)?);
         }
         Ok(Self { packet_id, filters, user_properties })
@@ -75,6 +82,17 @@ fn decode_properties<'a>(
         }
     }
     Ok((id, user_properties))
+}
+
+/// Whether a packet that has so many filters may have one more.
+pub(super) fn check_filters(count: usize) -> Result<(), DecodeError> {
+    match count < FILTERS_MAX {
+        true => Ok(()),
+        false => Err(DecodeError {
+            reason: ReasonCode::QuotaExceeded,
+            what: "more topic filters than one packet may have",
+        }),
+    }
 }
 
 impl<'a> SubscribeFilter<'a> {

@@ -1,5 +1,6 @@
 use super::property::{MISPLACED, Property, Section, UNSUBSCRIBE, put_properties};
 use super::reader::Reader;
+use super::subscribe::check_filters;
 use super::writer::{put_packet_id, put_string, put_with_length};
 use super::{DecodeError, UserProperties, packet_type};
 use crate::types::{PacketId, Protocol};
@@ -24,6 +25,7 @@ impl<'a> Unsubscribe<'a> {
         }
         let mut filters = Vec::new();
         while !body.is_empty() {
+            check_filters(filters.len())?;
             filters.push(body.string()?);
         }
         Ok(Self { packet_id, filters, user_properties })

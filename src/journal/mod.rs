@@ -96,6 +96,15 @@ impl Journal {
         if self.recording { self.next } else { Lsn::NONE }
     }
 
+    /// The number of the last change recorded; [`Lsn::NONE`] before the first.
+    pub fn last(&self) -> Lsn {
+        match self.recording {
+            false => Lsn::NONE,
+            true if self.changes.is_empty() => Lsn(self.next.0 - 1),
+            true => self.next,
+        }
+    }
+
     /// The batch of this burst, if it changed anything durable.
     pub fn take_batch(&mut self) -> Option<Batch> {
         if self.changes.is_empty() {

@@ -64,7 +64,7 @@ impl Outbound {
 
     /// What to send next, if anything may be sent. Messages that will not be sent are reported.
     pub fn poll(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
-        if let Some(outgoing) = self.poll_resend(context) {
+        if let Some(outgoing) = self.poll_resend(context, dropped) {
             return Some(outgoing);
         }
         self.drop_unsendable(context, dropped);
@@ -223,6 +223,10 @@ impl Outbound {
         bytes: usize,
         limits: QueueLimits,
     ) -> Result<Vec<Option<u64>>, QueueFull> {
+        if bytes > limits.bytes_max || limits.messages_max == 0 {
+            // However much gave way, there would be no room.
+            return Err(QueueFull);
+        }
         let mut dropped = Vec::new();
         while !self.has_room(qos, bytes, limits) {
             if limits.rule == QueueRule::RefuseNew {
