@@ -93,7 +93,10 @@ fn a_clean_session_ends_a_kept_one_for_good() {
     let mut client = world.connect(V311, "client").clean(false).open();
     client.subscribe("t", AtLeastOnce);
     client.disconnect();
-    world.connect(V311, "client").clean(true).open().disconnect();
+    let clean = world.connect(V311, "client").clean(true).open();
+    assert_eq!(world.shell().borrow().broker.sessions(), 1);
+    clean.disconnect();
+    assert_eq!(world.shell().borrow().broker.sessions(), 0);
 
     let mut client = world.connect(V311, "client").clean(false).open();
 
