@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fulmar::codec::Packet;
 use fulmar::journal::{Batch, Change, SessionNumber, session_ends_at};
 use fulmar::request::Will;
 use fulmar::session::Session;
-use fulmar::types::{ClientId, Filter, InboundId, Message, SubscriptionOptions, Timestamp};
+use fulmar::types::{
+    ClientId, Filter, InboundId, Message, PacketId, QoS, SubscriptionOptions, Timestamp,
+};
 
 use crate::common::World;
 
@@ -73,6 +76,26 @@ impl Replayed {
         }
     }
 
+    /// A packet that its client has got says nothing that is not on disk.
+    pub fn assert_shown(&self, client_id: &str, packet: &Packet<'_>) {
+        let Some(kept) = self.durable().find(|kept| kept.client_id.as_str() == client_id) else {
+            return;
+        };
+        let is_on_disk = match packet {
+            Packet::Publish(it) if it.qos == QoS::ExactlyOnce => {
+                kept.last_number >= it.packet_id.map(queue_number)
+            }
+            Packet::PubRel(it) if !it.reason.is_error() => {
+                kept.queue.get(&queue_number(it.packet_id)).is_none_or(|(_, seen)| *seen)
+            }
+            Packet::PubRec(it) if !it.reason.is_error() => {
+                kept.inbound.contains(&InboundId(it.packet_id))
+            }
+            _ => true,
+        };
+        assert!(is_on_disk, "{client_id} was shown {packet:?}");
+    }
+
     /// Everything but the queues, which only their clients see.
     pub fn assert_matches(&self, world: &World, client_ids: &[&str]) {
         let shell = world.shell().borrow();
@@ -90,6 +113,11 @@ impl Replayed {
             shell.broker.retained().iter().map(|it| (it.topic().to_owned(), it.clone())).collect();
         assert_eq!(self.retained, retained);
     }
+}
+
+/// Of a session with fewer messages than there are packet ids.
+fn queue_number(id: PacketId) -> u64 {
+    u64::from(id.get()) - 1
 }
 
 impl Kept {

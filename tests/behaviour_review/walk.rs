@@ -106,7 +106,7 @@ impl Walk {
             1 => return self.disconnect(peer.client),
             2..=4 => self.subscribe(&mut peer.client),
             5..=9 => self.publish(&mut peer.client),
-            _ => self.answer(&mut peer),
+            _ => self.answer(who, &mut peer),
         }
         self.clients[who] = Some(peer);
     }
@@ -169,8 +169,9 @@ impl Walk {
     }
 
     /// Gives one of the answers it owes, whichever, and now and then twice.
-    fn answer(&mut self, peer: &mut Peer) {
+    fn answer(&mut self, who: usize, peer: &mut Peer) {
         for packet in peer.client.received() {
+            self.replayed.assert_shown(IDS[who], &packet);
             peer.owed.extend(answer_to(&packet));
         }
         if !peer.owed.is_empty() {
