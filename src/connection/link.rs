@@ -10,7 +10,8 @@ pub(super) struct Link {
     pub maximum_packet_size: u32,
     /// How many topic aliases may be set towards the client.
     pub topic_alias_maximum: u16,
-    /// Whether the client wants to know reasons in words.
+    /// Whether the client asked to be told reasons in words. Without a request for problem
+    /// information they would be allowed, but clients know bare reasons from Mosquitto.
     pub problem_information: bool,
     /// Whether the client asked for response information.
     pub response_information: bool,
@@ -32,7 +33,7 @@ impl Link {
         Self {
             maximum_packet_size: u32::MAX,
             topic_alias_maximum: 0,
-            problem_information: true,
+            problem_information: false,
             response_information: false,
             session_ends: true,
             acknowledged: false,
