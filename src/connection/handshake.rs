@@ -105,7 +105,7 @@ fn link(packet: &codec::Connect<'_>) -> Link {
     Link {
         maximum_packet_size: packet.maximum_packet_size.unwrap_or(u32::MAX),
         topic_alias_maximum: packet.topic_alias_maximum.unwrap_or(0),
-        problem_information: packet.request_problem_information == Some(true),
+        problem_information: packet.request_problem_information,
         response_information: packet.request_response_information.unwrap_or(false),
         session_ends: session_expiry_secs(packet) == 0,
         method: packet.authentication_method.map(Into::into),
