@@ -6,12 +6,12 @@ use crate::session::{NewDelivery, Taken};
 use crate::subscriptions::{Delivered, Match, Own};
 use crate::types::{ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
-/// Topics under it are the server's own to publish.
-const SYS_PREFIX: &str = "$SYS/";
+/// This topic and all under it are the server's own to publish.
+const SYS: &str = "$SYS";
 
 /// What became of a message.
 pub(super) struct Routed {
-    /// Sessions and shared subscriptions that it is for.
+    /// Sessions and shared subscriptions that it matched, those with No Local among them.
     pub receivers: usize,
     /// What must be durable before it is acknowledged.
     gate: Lsn,
@@ -54,8 +54,9 @@ impl Broker {
         let session = &mut self.sessions[key];
         let gate = routed.gate.max(taken).max(kept);
         session.gate = session.gate.max(gate);
-        let reason = match routed.receivers {
-            0 => ReasonCode::NoMatchingSubscribers,
+        let reason = match (routed.receivers, message.qos()) {
+            // PUBREC could say it, too; clients know it from Mosquitto in PUBACK only.
+            (0, QoS::AtLeastOnce) => ReasonCode::NoMatchingSubscribers,
             _ => ReasonCode::Success,
         };
         self.acknowledge(id, packet, message.qos(), reason, gate);
@@ -187,9 +188,9 @@ impl Broker {
         let origin_gate = self.origin_gate(message, publisher);
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
         for found in &matches.direct {
+            routed.receivers += 1;
             let Some(options) = options_for(found, publisher) else { continue };
             let new = new_delivery(message, options, origin_gate);
-            routed.receivers += 1;
             routed.gate = routed.gate.max(self.deliver(found.session, new, actions));
         }
         for group in &matches.groups {
@@ -213,7 +214,8 @@ impl Broker {
 
 /// Whether only the server itself may publish it.
 pub(super) fn is_servers_own(message: &Message) -> bool {
-    message.topic().starts_with(SYS_PREFIX)
+    let rest = message.topic().strip_prefix(SYS);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What a session gets of a message, by the subscriptions that matched: less of its own where it

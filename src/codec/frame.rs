@@ -1,4 +1,4 @@
-use super::reader::varint;
+use super::reader::{padded_varint, varint};
 use super::{DecodeError, packet_type};
 use crate::types::ReasonCode;
 
@@ -19,17 +19,24 @@ pub struct Frame<'a> {
 /// remaining length in more bytes than it needs (`[MQTT-1.5.5-1]`) and a packet of more than `limit`
 /// bytes, header included, are errors as soon as they can be seen, however few bytes have come.
 pub fn frame(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
-    frame_with(check_first, bytes, limit)
+    frame_with(check_first, varint, bytes, limit)
 }
 
-/// The same in MQTT 3.1, where flags that a packet type has no use for mean nothing: a SUBSCRIBE
+/// The same before 5.0, where nothing forbids a remaining length in more bytes than it needs, and
+/// small devices write it so.
+pub fn frame_v311(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
+    frame_with(check_first, padded_varint, bytes, limit)
+}
+
+/// As [`frame_v311`] in MQTT 3.1, where flags that a packet type has no use for mean nothing: a SUBSCRIBE
 /// that is sent again has DUP there.
 pub fn frame_v31(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
-    frame_with(check_first_v31, bytes, limit)
+    frame_with(check_first_v31, padded_varint, bytes, limit)
 }
 
 fn frame_with(
     check_first: impl FnOnce(u8) -> Result<(), DecodeError>,
+    varint: impl FnOnce(&[u8]) -> Result<Option<(u32, usize)>, DecodeError>,
     bytes: &[u8],
     limit: usize,
 ) -> Result<Option<Frame<'_>>, DecodeError> {
@@ -112,6 +119,18 @@ mod tests {
         let illegal: Vec<u8> = (0..=255).filter(|&it| frame_v31(&[it], 100).is_err()).collect();
         let publish = [0x36, 0x37, 0x38, 0x39, 0x3e, 0x3f];
         assert_eq!(illegal, [&(0x00..=0x0f).collect::<Vec<u8>>()[..], &publish].concat());
+    }
+
+    #[test]
+    fn before_5_0_a_length_may_be_written_long() {
+        for bytes in [&[0xc0, 0x80, 0][..], &[0xc0, 0x80, 0x80, 0x80, 0]] {
+            let error = frame(bytes, 100).expect_err("not the shortest form");
+            assert_eq!(error.reason, ReasonCode::MalformedPacket);
+            let whole = Ok(Some(Frame { first: 0xc0, body: &[], len: bytes.len() }));
+            assert_eq!(frame_v311(bytes, 100), whole);
+            assert_eq!(frame_v31(bytes, 100), whole);
+        }
+        assert!(frame_v311(&[0xc0, 0x80, 0x80, 0x80, 0x80, 0], 100).is_err());
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use connack::ConnAck;
 pub use connect::{Connect, LastWill};
 pub use disconnect::Disconnect;
 pub use error::DecodeError;
-pub use frame::{Frame, frame, frame_v31};
+pub use frame::{Frame, frame, frame_v31, frame_v311};
 pub use property::{Property, encode_property, properties};
 pub use publish::{Publish, PublishHead, PublishProperties};
 pub use suback::{SubAck, UnsubAck};

@@ -123,14 +123,12 @@ impl PublishHead<'_> {
         expiry_len + alias_len + ids_len + self.passed_on.len()
     }
 
+    /// In the order in which clients are used to see them from Mosquitto.
     fn encode_properties(&self, out: &mut Vec<u8>) {
-        let first = [
-            self.message_expiry_secs.map(Property::MessageExpiryInterval),
-            self.topic_alias.map(Property::TopicAlias),
-        ];
-        put_each(out, first);
+        put_each(out, [self.topic_alias.map(Property::TopicAlias)]);
         put_each(out, self.subscription_ids.iter().map(Property::SubscriptionIdentifier).map(Some));
         out.extend_from_slice(self.passed_on);
+        put_each(out, [self.message_expiry_secs.map(Property::MessageExpiryInterval)]);
     }
 }
 
@@ -254,8 +252,8 @@ mod tests {
         assert_eq!(bytes(&head, Protocol::V311), [0x3b, 10, 0, 1, b't', 0, 9]);
         let expected = [
             &[0x3b, 29, 0, 1, b't', 0, 9, 18][..],
-            &[0x02, 0, 0, 0, 60, 0x23, 0, 3, 0x0b, 0xc8, 1],
-            &[0x26, 0, 1, b'k', 0, 1, b'v'],
+            &[0x23, 0, 3, 0x0b, 0xc8, 1, 0x26, 0, 1, b'k', 0, 1, b'v'],
+            &[0x02, 0, 0, 0, 60],
         ]
         .concat();
         assert_eq!(bytes(&head, Protocol::V5), expected);

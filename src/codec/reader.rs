@@ -85,8 +85,11 @@ impl<'a> Reader<'a> {
         if name.is_empty() {
             return Ok(None);
         }
+        if name.as_bytes().contains(&0) {
+            return Err(DecodeError::malformed("a topic name contains NUL"));
+        }
         if !topic::is_valid_name(name) {
-            return Err(DecodeError::malformed("a topic name contains a wildcard or NUL"));
+            return Err(DecodeError::protocol("a topic name contains a wildcard"));
         }
         Ok(Some(name))
     }
@@ -94,6 +97,12 @@ impl<'a> Reader<'a> {
     /// A packet identifier (`[MQTT-2.2.1-3]`).
     pub fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
         PacketId::new(self.u16()?).ok_or(DecodeError::protocol("the packet identifier is zero"))
+    }
+
+    /// The packet identifier of SUBSCRIBE or UNSUBSCRIBE: zero is malformed, as everything else
+    /// that can be wrong about these packets.
+    pub fn filters_packet_id(&mut self) -> Result<PacketId, DecodeError> {
+        PacketId::new(self.u16()?).ok_or(DecodeError::malformed("the packet identifier is zero"))
     }
 
     fn utf8(&mut self) -> Result<&'a str, DecodeError> {
@@ -105,12 +114,19 @@ impl<'a> Reader<'a> {
 /// The variable byte integer at the start of `bytes` and how many bytes it takes; `None` while
 /// more are needed. Only the shortest form counts (`[MQTT-1.5.5-1]`).
 pub(super) fn varint(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
+    match padded_varint(bytes)? {
+        Some((_, width)) if width > 1 && bytes[width - 1] == 0 => {
+            Err(DecodeError::malformed("a variable byte integer is longer than needed"))
+        }
+        read => Ok(read),
+    }
+}
+
+/// As [`varint`], with any number of zeros in front of the number.
+pub(super) fn padded_varint(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
     let mut value = 0;
     for (at, &byte) in bytes.iter().take(4).enumerate() {
         value |= u32::from(byte & 0x7f) << (7 * at);
-        if byte == 0 && at > 0 {
-            return Err(DecodeError::malformed("a variable byte integer is longer than needed"));
-        }
         if byte & 0x80 == 0 {
             return Ok(Some((value, at + 1)));
         }

@@ -18,7 +18,7 @@ section! {
         /// Bytes of one packet; a client that sends a longer one is disconnected.
         packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.
-        topic_levels_max: usize = 200, within 1..=1_000;
+        topic_levels_max: usize = 201, within 1..=1_000;
         /// Bytes of a client identifier; 23 are every client's right.
         client_id_bytes_max: usize = 65_535, within 23..=65_535;
         /// Subscriptions of one client; a further one is refused.

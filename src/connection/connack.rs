@@ -74,7 +74,7 @@ impl Link {
         protocol: Protocol,
         output: &mut Output,
     ) {
-        let words = Some(why).filter(|why| self.problem_information && !why.is_empty());
+        let words = Some(why).filter(|why| self.wants_words(reason) && !why.is_empty());
         for reason_string in [words, None] {
             let written = match (self.acknowledged, protocol.is_v5()) {
                 (true, true) => self.write_disconnect(reason, reason_string, output),

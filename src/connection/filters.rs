@@ -19,7 +19,7 @@ pub(super) fn subscribe(
 
 pub(super) fn unsubscribe(packet: &Unsubscribe<'_>, limits: &Limits) -> Result<Request, Fault> {
     let filters = packet.filters.iter().map(|text| {
-        let filter = parse_filter(text)?;
+        let filter = parse_filter(text, limits)?;
         Ok(if limits.has_too_many_levels(filter.topic_filter()) {
             Err(ReasonCode::TopicFilterInvalid)
         } else {
@@ -40,7 +40,7 @@ fn read_filter(
     protocol: Protocol,
     limits: &Limits,
 ) -> Result<Checked, Fault> {
-    let filter = parse_filter(asked.filter)?;
+    let filter = parse_filter(asked.filter, limits)?;
     if filter.share_name().is_some() && asked.options.no_local {
         // [MQTT-3.8.3-4]
         return Err(Fault::protocol("No Local on a shared subscription"));
@@ -56,7 +56,10 @@ fn read_filter(
 }
 
 /// Every version has shared subscriptions here: what `$share/` begins is one.
-fn parse_filter(text: &str) -> Result<Filter, Fault> {
+fn parse_filter(text: &str, limits: &Limits) -> Result<Filter, Fault> {
+    if limits.has_absurdly_many_levels(text) {
+        return Err(Fault::malformed("topic filter has more levels than anybody allows"));
+    }
     Filter::parse(text, true).map_err(|error| match error {
         FilterError::Empty => Fault::malformed("topic filter is empty"),
         FilterError::TooLong => Fault::malformed("topic filter is too long"),

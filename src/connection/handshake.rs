@@ -79,17 +79,17 @@ impl Connection {
 
 /// The form of the answer to the CONNECT in `body`, going by its protocol name and level.
 ///
+/// A CONNECT that cannot be read is closed in silence, as `[MQTT-3.1.4-1]` allows in every version
+/// and clients know it from Mosquitto; only a level that is not spoken here is worth a word.
 /// Old clients understand only the old form (`[MQTT-3.1.2-2]`). The highest bit of the level is
 /// how a Mosquitto bridge marks itself: refused in the old form it comes back without it.
 fn farewell_unread(body: &[u8], reason: ReasonCode) -> Farewell {
-    let level = body
-        .strip_prefix(b"\x00\x04MQTT")
-        .or_else(|| body.strip_prefix(b"\x00\x06MQIsdp"))
-        .and_then(|rest| rest.first());
+    let old = body.strip_prefix(b"\x00\x06MQIsdp");
+    let is_old_name = old.is_some();
+    let level = old.or_else(|| body.strip_prefix(b"\x00\x04MQTT")).and_then(|rest| rest.first());
     match level {
-        Some(5) => Farewell::Spoken(Protocol::V5),
         Some(level) if reason == ReasonCode::UnsupportedProtocolVersion => {
-            let old = level & 0x7F < 5;
+            let old = is_old_name || level & 0x7F < 5;
             Farewell::Spoken(if old { Protocol::V311 } else { Protocol::V5 })
         }
         _ => Farewell::Silent,
@@ -105,7 +105,7 @@ fn link(packet: &codec::Connect<'_>) -> Link {
     Link {
         maximum_packet_size: packet.maximum_packet_size.unwrap_or(u32::MAX),
         topic_alias_maximum: packet.topic_alias_maximum.unwrap_or(0),
-        problem_information: packet.request_problem_information.unwrap_or(true),
+        problem_information: packet.request_problem_information,
         response_information: packet.request_response_information.unwrap_or(false),
         session_ends: session_expiry_secs(packet) == 0,
         method: packet.authentication_method.map(Into::into),

@@ -85,6 +85,9 @@ fn publish(
 ) -> Result<Request, Fault> {
     check_publish(packet, limits)?;
     let name = resolve_topic(packet, &mut link.inbound_aliases, limits)?;
+    if limits.has_absurdly_many_levels(name) {
+        return Err(Fault::protocol("topic name has more levels than anybody allows"));
+    }
     let id = packet.packet_id.map(InboundId);
     if let Some((reason, what)) = unacceptable(packet, name, limits) {
         return match protocol {
@@ -124,7 +127,10 @@ fn resolve_topic<'a>(
             name => Ok(name),
         };
     };
-    if alias == 0 || alias > limits.topic_alias_maximum {
+    if alias == 0 {
+        return Err(Fault::malformed("topic alias is zero"));
+    }
+    if alias > limits.topic_alias_maximum {
         return Err(Fault::new(ReasonCode::TopicAliasInvalid, "topic alias out of range"));
     }
     let aliases = aliases.get_or_insert_default();

@@ -44,6 +44,9 @@ pub const CONNECT_BYTES_MAX: usize = 1 << 20;
 /// The most topic aliases set for one client: each PUBLISH looks through all of them.
 pub const ALIASES_OUT_MAX: u16 = 64;
 
+/// As many levels as topics have at Mosquitto: 200 slashes.
+const TOPIC_LEVELS_USUAL: usize = 201;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -58,7 +61,7 @@ impl Default for Limits {
             subscription_identifiers: true,
             check_payload_format: false,
             allow_zero_length_client_id: true,
-            topic_levels_max: 200,
+            topic_levels_max: TOPIC_LEVELS_USUAL,
             client_id_bytes_max: 65_535,
             response_information: None,
         }
@@ -81,9 +84,19 @@ impl Limits {
         self.packet_bytes_max().min(CONNECT_BYTES_MAX)
     }
 
-    /// Whether `text`, a topic name or filter, has more levels than allowed.
+    /// Whether `text`, a topic name or filter, has more levels than allowed: it is refused.
     pub(super) fn has_too_many_levels(&self, text: &str) -> bool {
-        // Nearly every text is shorter than the fewest bytes that so many levels take.
-        text.len() >= self.topic_levels_max && topic::levels(text).count() > self.topic_levels_max
+        has_more_levels(text, self.topic_levels_max)
     }
+
+    /// Whether `text` has more levels than allowed here and anywhere else. Nobody comes to that by
+    /// honest work: the connection is closed, as clients know it from Mosquitto.
+    pub(super) fn has_absurdly_many_levels(&self, text: &str) -> bool {
+        has_more_levels(text, self.topic_levels_max.max(TOPIC_LEVELS_USUAL))
+    }
+}
+
+fn has_more_levels(text: &str, max: usize) -> bool {
+    // Nearly every text is shorter than the fewest bytes that so many levels take.
+    text.len() >= max && topic::levels(text).count() > max
 }

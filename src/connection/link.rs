@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::aliases::{InboundAliases, OutboundAliases};
 use super::exchange::Turn;
+use crate::types::ReasonCode;
 
 /// What was agreed with a client in its CONNECT, and what has come up since.
 #[derive(Debug)]
@@ -10,8 +11,8 @@ pub(super) struct Link {
     pub maximum_packet_size: u32,
     /// How many topic aliases may be set towards the client.
     pub topic_alias_maximum: u16,
-    /// Whether the client wants to know reasons in words.
-    pub problem_information: bool,
+    /// Whether the client wants problem information, if it said so.
+    pub problem_information: Option<bool>,
     /// Whether the client asked for response information.
     pub response_information: bool,
     /// Whether the CONNECT asked for a session that ends with the connection.
@@ -32,7 +33,7 @@ impl Link {
         Self {
             maximum_packet_size: u32::MAX,
             topic_alias_maximum: 0,
-            problem_information: true,
+            problem_information: None,
             response_information: false,
             session_ends: true,
             acknowledged: false,
@@ -41,6 +42,18 @@ impl Link {
             inbound_aliases: None,
             outbound_aliases: None,
         }
+    }
+
+    /// Whether the client is told in words, too, why it is closed for `reason`.
+    ///
+    /// Silence is consent (section 3.1.2.11.7), but clients know bare reasons for their own
+    /// mistakes from Mosquitto and compare bytes. Whoever did nothing wrong is told more: Paho's
+    /// Python client even overlooks a reason that comes alone.
+    pub fn wants_words(&self, reason: ReasonCode) -> bool {
+        use ReasonCode::{AdministrativeAction, ServerShuttingDown, SessionTakenOver};
+        let blameless =
+            matches!(reason, SessionTakenOver | ServerShuttingDown | AdministrativeAction);
+        self.problem_information.unwrap_or(blameless)
     }
 
     pub fn is_reading(&self) -> bool {

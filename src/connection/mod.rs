@@ -28,7 +28,7 @@ pub use output::{Output, SHARED_BODY_MIN};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::codec::{Frame, decode, frame, frame_v31};
+use crate::codec::{Frame, decode, frame, frame_v31, frame_v311};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::{ClientId, Protocol, Timestamp};
 use handshake::Handshake;
@@ -194,7 +194,9 @@ impl Connection {
         };
         Ok(match self.protocol {
             Some(Protocol::V31) => frame_v31(bytes, limit)?,
-            _ => frame(bytes, limit)?,
+            Some(Protocol::V5) => frame(bytes, limit)?,
+            // Before CONNECT has said it, nobody is held to the strictest version.
+            Some(Protocol::V311) | None => frame_v311(bytes, limit)?,
         })
     }
 

@@ -139,16 +139,23 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V311,
-        reason: MalformedPacket,
-        what: "a topic name contains a wildcard or NUL",
+        reason: ProtocolError,
+        what: "a topic name contains a wildcard",
         packets: &[
             ("will topic with +", b"\x10\x15\0\x04MQTT\x04\x06\0<\0\x01c\0\x03w/+\0\x01x"),
             ("will topic with #", b"\x10\x13\0\x04MQTT\x04\x06\0<\0\x01c\0\x01#\0\x01x"),
-            ("will topic with NUL", b"\x10\x14\0\x04MQTT\x04\x06\0<\0\x01c\0\x02a\0\0\x01x"),
             ("PUBLISH with +", b"0\x05\0\x03a/+"),
             ("PUBLISH with #", b"0\x05\0\x03a/#"),
             ("PUBLISH with a wildcard inside", b"0\x05\0\x03a+b"),
-            ("PUBLISH with NUL", b"0\x05\0\x03a\0b"),
+        ],
+    },
+    Rule {
+        protocol: V311,
+        reason: MalformedPacket,
+        what: "a topic name contains NUL",
+        packets: &[
+            ("will", b"\x10\x14\0\x04MQTT\x04\x06\0<\0\x01c\0\x02a\0\0\x01x"),
+            ("PUBLISH", b"0\x05\0\x03a\0b"),
         ],
     },
     Rule {
@@ -234,6 +241,15 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V311,
+        reason: MalformedPacket,
+        what: "the packet identifier is zero",
+        packets: &[
+            ("SUBSCRIBE", b"\x82\x06\0\0\0\x01a\0"),
+            ("UNSUBSCRIBE", b"\xa2\x05\0\0\0\x01a"),
+        ],
+    },
+    Rule {
+        protocol: V311,
         reason: ProtocolError,
         what: "the packet identifier is zero",
         packets: &[
@@ -243,9 +259,7 @@ pub const RULES: &[Rule] = &[
             ("PUBREC", b"P\x02\0\0"),
             ("PUBREL", b"b\x02\0\0"),
             ("PUBCOMP", b"p\x02\0\0"),
-            ("SUBSCRIBE", b"\x82\x06\0\0\0\x01a\0"),
             ("SUBACK", b"\x90\x03\0\0\0"),
-            ("UNSUBSCRIBE", b"\xa2\x05\0\0\0\x01a"),
             ("UNSUBACK", b"\xb0\x02\0\0"),
         ],
     },
@@ -281,19 +295,19 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V311,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "SUBSCRIBE without a topic filter",
         packets: &[("3.1.1", b"\x82\x02\0\x01")],
     },
     Rule {
         protocol: V311,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "UNSUBSCRIBE without a topic filter",
         packets: &[("3.1.1", b"\xa2\x02\0\x01")],
     },
     Rule {
         protocol: V311,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "a subscription asks for QoS 3",
         packets: &[("3.1.1", b"\x82\x06\0\x01\0\x01a\x03")],
     },

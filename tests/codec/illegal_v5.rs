@@ -144,7 +144,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "subscription identifier is zero",
         packets: &[
             ("SUBSCRIBE", b"\x82\x09\0\x01\x02\x0b\0\0\x01a\0"),
@@ -231,11 +231,19 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
-        what: "a topic name contains a wildcard or NUL",
+        reason: ProtocolError,
+        what: "a topic name contains a wildcard",
         packets: &[
             ("beside an alias", b"0\x07\0\x01#\x03#\0\x01"),
             ("will", b"\x10\x17\0\x04MQTT\x05\x06\0<\0\0\x01c\0\0\x03a/+\0\x01x"),
+        ],
+    },
+    Rule {
+        protocol: V5,
+        reason: MalformedPacket,
+        what: "the packet identifier is zero",
+        packets: &[
+            ("SUBSCRIBE", b"\x82\x07\0\0\0\0\x01a\0"),
         ],
     },
     Rule {
@@ -244,7 +252,6 @@ pub const RULES: &[Rule] = &[
         what: "the packet identifier is zero",
         packets: &[
             ("PUBLISH", b"2\x06\0\x01t\0\0\0"),
-            ("SUBSCRIBE", b"\x82\x07\0\0\0\0\x01a\0"),
             ("PUBACK", b"@\x03\0\0\0"),
         ],
     },
@@ -266,7 +273,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "SUBSCRIBE without a topic filter",
         packets: &[
             ("no property", b"\x82\x03\0\x01\0"),
@@ -275,7 +282,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "UNSUBSCRIBE without a topic filter",
         packets: &[
             ("no property", b"\xa2\x03\0\x01\0"),
@@ -283,7 +290,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "a subscription asks for QoS 3",
         packets: &[
             ("with other options", b"\x82\x07\0\x01\0\0\x01a\x1f"),
@@ -291,7 +298,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: ProtocolError,
+        reason: MalformedPacket,
         what: "retain handling is 3",
         packets: &[
             ("alone", b"\x82\x07\0\x01\0\0\x01a0"),

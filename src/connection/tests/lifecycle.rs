@@ -166,7 +166,7 @@ fn a_large_packet_on_its_way_is_a_sign_of_life_every_thousand_bytes() {
 #[test]
 fn the_brokers_close_is_the_last_packet() {
     let close = || Outgoing::Close { reason: ReasonCode::SessionTakenOver, why: "taken over" };
-    let mut rig = Rig::v5(unlimited(), b"");
+    let mut rig = Rig::v5(unlimited(), CURIOUS);
     let expected = packet(0xe0, &[b"\x8e", &section(b"\x1f\0\x0ataken over")]);
     assert_eq!(rig.encode(close()), expected);
     assert!(rig.connection.is_closing());
@@ -188,8 +188,23 @@ fn the_words_of_a_disconnect_are_left_out_where_unwanted_or_too_long() {
     let with_words = b"\xe0\x08\x8b\x06\x1f\0\x03bye";
     for (properties, expected) in [
         (QUIET, &b"\xe0\x01\x8b"[..]),
-        (b"\x27\0\0\0\x0a", with_words),
-        (b"\x27\0\0\0\x09", b"\xe0\x01\x8b"),
+        (b"", with_words),
+        (CURIOUS, with_words),
+        (b"\x17\x01\x27\0\0\0\x0a", with_words),
+        (b"\x17\x01\x27\0\0\0\x09", b"\xe0\x01\x8b"),
+    ] {
+        assert_eq!(Rig::v5(unlimited(), properties).encode(close()), expected);
+    }
+}
+
+// [MQTT-3.14.2-3]
+#[test]
+fn a_mistake_of_the_client_is_put_in_words_only_on_request() {
+    let close = || Outgoing::Close { reason: ReasonCode::ReceiveMaximumExceeded, why: "bye" };
+    for (properties, expected) in [
+        (&b""[..], &b"\xe0\x01\x93"[..]),
+        (QUIET, b"\xe0\x01\x93"),
+        (CURIOUS, b"\xe0\x08\x93\x06\x1f\0\x03bye"),
     ] {
         assert_eq!(Rig::v5(unlimited(), properties).encode(close()), expected);
     }

@@ -143,6 +143,9 @@ const CONNECT_V311: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c";
 /// A CONNECT property: request problem information, no. Reasons come without words.
 const QUIET: &[u8] = b"\x17\0";
 
+/// The same, yes: the client asks for words.
+const CURIOUS: &[u8] = b"\x17\x01";
+
 const NOTHING_SPECIAL: ConnAck = ConnAck {
     session_present: false,
     session_expiry_secs: None,

@@ -93,7 +93,8 @@ fn the_disconnect_of_the_server_has_no_session_expiry_interval() {
 fn what_does_not_fit_into_the_packets_of_the_client_is_left_out_of_disconnect() {
     let told = |maximum: u32| {
         let world = World::new();
-        let mut client = world.connect(V5, "client").maximum_packet_size(maximum).open();
+        let connect = world.connect(V5, "client").maximum_packet_size(maximum);
+        let mut client = connect.with(|it| it.request_problem_information = Some(true)).open();
         client.send_bytes(b"\xe1\0");
         client.expect_bytes()
     };

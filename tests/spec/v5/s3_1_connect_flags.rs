@@ -1,8 +1,6 @@
 use crate::common::*;
 use fulmar::codec::Packet;
-use fulmar::types::ReasonCode::{
-    MalformedPacket, ProtocolError, Success, UnsupportedProtocolVersion,
-};
+use fulmar::types::ReasonCode::{ProtocolError, Success, UnsupportedProtocolVersion};
 
 // [MQTT-3.1.0-1]
 #[test]
@@ -45,7 +43,7 @@ fn a_second_connect_is_a_protocol_error() {
 // [MQTT-3.1.2-1]
 #[test]
 fn a_protocol_name_other_than_mqtt_closes_the_connection() {
-    for name in ["mqtt", "MQIsdp", "MQTX", "", "MQTTT"] {
+    for name in ["mqtt", "MQTX", "", "MQTTT"] {
         let mut client = World::new().connect_raw();
         client.send_bytes(&packet(0x10, &[&string(name), b"\x05\x02\0\0\0", &string("c")]));
         for answer in client.received() {
@@ -70,14 +68,14 @@ fn an_unknown_protocol_version_is_refused_as_such() {
 // [MQTT-3.1.2-3] [MQTT-3.1.4-1]
 #[test]
 fn the_reserved_connect_flag_is_malformed() {
-    assert_eq!(refusal(&connect_v5(0x03, &[&string("c")])), MalformedPacket);
+    refuse(&connect_v5(0x03, &[&string("c")]));
 }
 
 // [MQTT-3.1.2-11] [MQTT-3.1.2-13] [MQTT-3.1.4-1]
 #[test]
 fn will_qos_and_will_retain_without_a_will_are_malformed() {
     for flags in [0x0a, 0x12, 0x22, 0x2a] {
-        assert_eq!(refusal(&connect_v5(flags, &[&string("c")])), MalformedPacket);
+        refuse(&connect_v5(flags, &[&string("c")]));
     }
 }
 
@@ -85,7 +83,7 @@ fn will_qos_and_will_retain_without_a_will_are_malformed() {
 #[test]
 fn will_qos_3_is_malformed() {
     let payload = [&string("c")[..], b"\0", &string("will"), &string("gone")];
-    assert_eq!(refusal(&connect_v5(0x1e, &payload)), MalformedPacket);
+    refuse(&connect_v5(0x1e, &payload));
 }
 
 // [MQTT-3.1.2-9] [MQTT-3.1.4-1]
@@ -95,17 +93,17 @@ fn a_will_flag_without_all_of_the_will_is_malformed() {
     let (topic, payload) = (string("will"), string("gone"));
     assert_eq!(accepted(&connect_v5(0x06, &[&id, properties, &topic, &payload])), Success);
 
-    assert_eq!(refusal(&connect_v5(0x06, &[&id])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0x06, &[&id, properties])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0x06, &[&id, properties, &topic])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0x06, &[&id, &topic, &payload])), MalformedPacket);
+    refuse(&connect_v5(0x06, &[&id]));
+    refuse(&connect_v5(0x06, &[&id, properties]));
+    refuse(&connect_v5(0x06, &[&id, properties, &topic]));
+    refuse(&connect_v5(0x06, &[&id, &topic, &payload]));
 }
 
 // [MQTT-3.1.2-9] [MQTT-3.1.4-1]
 #[test]
 fn a_will_without_the_will_flag_is_malformed() {
     let payload = [&string("c")[..], b"\0", &string("will"), &string("gone")];
-    assert_eq!(refusal(&connect_v5(0x02, &payload)), MalformedPacket);
+    refuse(&connect_v5(0x02, &payload));
 }
 
 // [MQTT-3.1.2-16] [MQTT-3.1.2-18] [MQTT-3.1.4-1]
@@ -115,9 +113,9 @@ fn a_user_name_or_password_without_its_flag_is_malformed() {
     assert_eq!(accepted(&connect_v5(0x02, &[&id])), Success);
     assert_eq!(accepted(&connect_v5(0x82, &[&id, &user])), Success);
 
-    assert_eq!(refusal(&connect_v5(0x02, &[&id, &user])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0x82, &[&id, &user, &password])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0x42, &[&id, &user, &password])), MalformedPacket);
+    refuse(&connect_v5(0x02, &[&id, &user]));
+    refuse(&connect_v5(0x82, &[&id, &user, &password]));
+    refuse(&connect_v5(0x42, &[&id, &user, &password]));
 }
 
 // [MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT-3.1.4-1]
@@ -127,41 +125,39 @@ fn a_flag_without_its_user_name_or_password_is_malformed() {
     assert_eq!(accepted(&connect_v5(0xc2, &[&id, &user, &password])), Success);
     assert_eq!(accepted(&connect_v5(0x42, &[&id, &password])), Success);
 
-    assert_eq!(refusal(&connect_v5(0x82, &[&id])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0x42, &[&id])), MalformedPacket);
-    assert_eq!(refusal(&connect_v5(0xc2, &[&id, &user])), MalformedPacket);
+    refuse(&connect_v5(0x82, &[&id]));
+    refuse(&connect_v5(0x42, &[&id]));
+    refuse(&connect_v5(0xc2, &[&id, &user]));
 }
 
 // [MQTT-3.1.4-1]
 #[test]
 fn connect_properties_out_of_place_or_range_are_refused() {
-    for (properties, reason) in [
-        (&b"\x21\0\0"[..], ProtocolError),
-        (b"\x27\0\0\0\0", ProtocolError),
-        (b"\x17\x02", ProtocolError),
-        (b"\x19\x02", ProtocolError),
-        (b"\x22\0\x01\x22\0\x01", ProtocolError),
-        (b"\x16\0\x01a", ProtocolError),
-        (b"\x01\x01", MalformedPacket),
-        (b"\x24\x01", MalformedPacket),
-        (b"\x7e", MalformedPacket),
-        (b"\x11\0\0", MalformedPacket),
+    for properties in [
+        &b"\x21\0\0"[..],
+        b"\x27\0\0\0\0",
+        b"\x17\x02",
+        b"\x19\x02",
+        b"\x22\0\x01\x22\0\x01",
+        b"\x16\0\x01a",
+        b"\x01\x01",
+        b"\x24\x01",
+        b"\x7e",
+        b"\x11\0\0",
     ] {
         let header = b"\0\x04MQTT\x05\x02\0\0";
         let length = [properties.len() as u8];
         let connect = packet(0x10, &[header, &length, properties, &string("c")]);
-        assert_eq!(refusal(&connect), reason, "{properties:02x?}");
+        refuse(&connect);
     }
 }
 
-/// Why this CONNECT is refused; the connection is closed then.
+/// This CONNECT cannot be read: the connection is closed, without the CONNACK that it might have.
 #[track_caller]
-fn refusal(connect: &[u8]) -> fulmar::types::ReasonCode {
+fn refuse(connect: &[u8]) {
     let mut client = World::new().connect_raw();
     client.send_bytes(connect);
-    let connack = client.expect_connack();
     client.expect_closed();
-    connack.reason
 }
 
 /// What CONNACK says to this CONNECT; the connection stands then.

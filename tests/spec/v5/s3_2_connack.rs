@@ -48,7 +48,7 @@ fn there_is_one_connack_in_a_network_connection() {
     assert!(matches!(packets[..], [Packet::Disconnect(_)]), "{packets:?}");
 
     let mut refused = world.connect_raw();
-    let connect = connect_v5(0x03, &[&string("refused")]);
+    let connect = packet(0x10, &[b"\0\x04MQTT\x06\x02\0\0\0\0\x01c"]);
     refused.send_bytes(&[&connect[..], &connect].concat());
     let packets = refused.received();
     assert!(matches!(packets[..], [Packet::ConnAck(_)]), "{packets:?}");
@@ -121,7 +121,10 @@ fn a_full_server_says_so_with_a_reason_code_of_the_table() {
 #[test]
 fn a_refusal_is_explained_only_as_far_as_the_maximum_packet_size_allows() {
     let world = World::with(|_, limits| limits.maximum_qos = AtMostOnce);
-    let connect = || world.connect(V5, "client").will(will("t", "", AtLeastOnce));
+    let connect = || {
+        let connect = world.connect(V5, "client").will(will("t", "", AtLeastOnce));
+        connect.with(|it| it.request_problem_information = Some(true))
+    };
     let connack = connect().refused();
     assert_eq!(connack.reason, QoSNotSupported);
     let words = connack.reason_string.expect("there is room for it").len() as u32;

@@ -12,7 +12,7 @@ fn a_client_that_exceeds_the_receive_maximum_is_disconnected() {
     let mut client = world.connect(V5, "client").open();
     assert_eq!(client.connack.receive_maximum, Some(2));
     client.send_bytes(b"\x34\x06\0\x01t\0\x01\0\x34\x06\0\x01t\0\x02\0");
-    assert_eq!(client.expect_bytes(), b"\x50\x03\0\x01\x10\x50\x03\0\x02\x10");
+    assert_eq!(client.expect_bytes(), b"\x50\x02\0\x01\x50\x02\0\x02");
 
     client.send_bytes(b"\x34\x06\0\x01t\0\x03\0");
 
@@ -45,13 +45,13 @@ fn messages_that_are_refused_make_no_room_for_others() {
     });
     let mut client = world.connect(V5, "client").open();
     client.send_bytes(b"\x34\x06\0\x01t\0\x01\0");
-    assert_eq!(client.expect_bytes(), b"\x50\x03\0\x01\x10");
+    assert_eq!(client.expect_bytes(), b"\x50\x02\0\x01");
     for _ in 0..5 {
         client.send_bytes(b"\x32\x0a\0\x05a/b/c\0\x02\0");
         assert_eq!(client.expect_bytes(), b"\x40\x03\0\x02\x90");
     }
     client.send_bytes(b"\x34\x06\0\x01t\0\x03\0");
-    assert_eq!(client.expect_bytes(), b"\x50\x03\0\x03\x10");
+    assert_eq!(client.expect_bytes(), b"\x50\x02\0\x03");
 
     client.send_bytes(b"\x32\x0a\0\x05a/b/c\0\x04\0");
 

@@ -49,7 +49,7 @@ fn user_properties_keep_their_order_around_properties_of_the_connection() {
 
     assert_eq!(
         client.expect_bytes(),
-        b"\x30\x17\0\x01t\x13\x02\0\0\0\x09\x26\0\x01b\0\x011\x26\0\x01a\0\x012"
+        b"\x30\x17\0\x01t\x13\x26\0\x01b\0\x011\x26\0\x01a\0\x012\x02\0\0\0\x09"
     );
 }
 

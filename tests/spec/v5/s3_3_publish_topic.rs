@@ -48,7 +48,7 @@ fn a_topic_name_with_a_wildcard_closes_the_connection() {
 
         client.send_bytes(&packet(0x30, &[&string(topic), b"\0hi"]));
 
-        client.expect_disconnect(MalformedPacket);
+        client.expect_disconnect(ProtocolError);
         watcher.expect_nothing();
     }
 }

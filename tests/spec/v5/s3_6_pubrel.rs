@@ -7,7 +7,7 @@ fn a_pubrel_with_other_flags_closes_the_connection() {
     for flags in (0..16).filter(|flags| *flags != 0b0010) {
         let mut client = World::new().connect(V5, "client").open();
         client.send_bytes(b"\x34\x06\0\x01t\0\x01\0");
-        assert_eq!(client.expect_bytes(), b"\x50\x03\0\x01\x10");
+        assert_eq!(client.expect_bytes(), b"\x50\x02\0\x01");
 
         client.send_bytes(&[0x60 | flags, 2, 0, 1]);
 

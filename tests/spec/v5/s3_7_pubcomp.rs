@@ -6,7 +6,7 @@ use fulmar::types::ReasonCode::ProtocolError;
 fn a_pubcomp_says_whether_the_packet_identifier_was_found() {
     let mut client = World::new().connect(V5, "client").open();
     client.send_bytes(b"\x34\x06\0\x01t\0\x01\0");
-    assert_eq!(client.expect_bytes(), b"\x50\x03\0\x01\x10");
+    assert_eq!(client.expect_bytes(), b"\x50\x02\0\x01");
 
     client.send_bytes(b"\x62\x02\0\x01");
     assert_eq!(client.expect_bytes(), b"\x70\x02\0\x01");

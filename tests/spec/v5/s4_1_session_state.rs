@@ -10,7 +10,7 @@ fn the_session_state_is_kept_while_the_connection_is_open_however_short_its_expi
         let mut client = world.connect(V5, "client").expiry(expiry).receive_maximum(1).open();
         client.subscribe("t", ExactlyOnce);
         client.send_bytes(b"\x34\x06\0\x01x\0\x09\0");
-        assert_eq!(client.expect_bytes(), b"\x50\x03\0\x09\x10");
+        assert_eq!(client.expect_bytes(), b"\x50\x02\0\x09");
         publisher.publish("t", "1", ExactlyOnce);
         publisher.publish("t", "2", ExactlyOnce);
 
