@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
 
     fn subscription_id(&mut self) -> Result<SubscriptionId, DecodeError> {
         SubscriptionId::new(self.varint()?)
-            .ok_or(DecodeError::malformed("subscription identifier is zero"))
+            .ok_or(DecodeError::protocol("subscription identifier is zero"))
     }
 
     /// `[MQTT-3.3.2-14]`: no wildcards.

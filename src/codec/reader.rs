@@ -99,12 +99,6 @@ impl<'a> Reader<'a> {
         PacketId::new(self.u16()?).ok_or(DecodeError::protocol("the packet identifier is zero"))
     }
 
-    /// The packet identifier of SUBSCRIBE or UNSUBSCRIBE: zero is malformed, as everything else
-    /// that can be wrong about these packets.
-    pub fn filters_packet_id(&mut self) -> Result<PacketId, DecodeError> {
-        PacketId::new(self.u16()?).ok_or(DecodeError::malformed("the packet identifier is zero"))
-    }
-
     fn utf8(&mut self) -> Result<&'a str, DecodeError> {
         str::from_utf8(self.binary()?)
             .map_err(|_| DecodeError::malformed("a string is not well-formed UTF-8"))

@@ -38,10 +38,10 @@ const RESERVED_V3: u8 = 0b1111_1100;
 
 impl<'a> Subscribe<'a> {
     pub(super) fn decode(body: &mut Reader<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
-        let packet_id = body.filters_packet_id()?;
+        let packet_id = body.packet_id()?;
         let (id, user_properties) = decode_properties(body, protocol)?;
         if body.is_empty() {
-            return Err(DecodeError::malformed("SUBSCRIBE without a topic filter"));
+            return Err(DecodeError::protocol("SUBSCRIBE without a topic filter"));
         }
         let mut filters = Vec::new();
         while !body.is_empty() {
@@ -124,7 +124,7 @@ fn decode_options(
     }
     Ok(SubscriptionOptions {
         qos: QoS::from_bits(byte & 0b11)
-            .ok_or(DecodeError::malformed("a subscription asks for QoS 3"))?,
+            .ok_or(DecodeError::protocol("a subscription asks for QoS 3"))?,
         no_local: byte & NO_LOCAL != 0,
         retain_as_published: byte & RETAIN_AS_PUBLISHED != 0,
         retain_handling: decode_retain_handling(byte >> 4)?,
@@ -137,7 +137,7 @@ fn decode_retain_handling(bits: u8) -> Result<RetainHandling, DecodeError> {
         0 => Ok(RetainHandling::Send),
         1 => Ok(RetainHandling::SendIfNew),
         2 => Ok(RetainHandling::DoNotSend),
-        _ => Err(DecodeError::malformed("retain handling is 3")),
+        _ => Err(DecodeError::protocol("retain handling is 3")),
     }
 }
 

@@ -18,10 +18,10 @@ pub struct Unsubscribe<'a> {
 
 impl<'a> Unsubscribe<'a> {
     pub(super) fn decode(body: &mut Reader<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
-        let packet_id = body.filters_packet_id()?;
+        let packet_id = body.packet_id()?;
         let user_properties = decode_properties(body, protocol)?;
         if body.is_empty() {
-            return Err(DecodeError::malformed("UNSUBSCRIBE without a topic filter"));
+            return Err(DecodeError::protocol("UNSUBSCRIBE without a topic filter"));
         }
         let mut filters = Vec::new();
         while !body.is_empty() {

@@ -79,17 +79,17 @@ impl Connection {
 
 /// The form of the answer to the CONNECT in `body`, going by its protocol name and level.
 ///
-/// A CONNECT that cannot be read is closed in silence, as `[MQTT-3.1.4-1]` allows in every version
-/// and clients know it from Mosquitto; only a level that is not spoken here is worth a word.
-/// Old clients understand only the old form (`[MQTT-3.1.2-2]`). The highest bit of the level is
-/// how a Mosquitto bridge marks itself: refused in the old form it comes back without it.
+/// A client of 5.0 is told what is wrong with it; the older versions have no word for that and are
+/// closed in silence (`[MQTT-3.1.4-1]`). Old clients understand only the old form
+/// (`[MQTT-3.1.2-2]`). The highest bit of the level is how a Mosquitto bridge marks itself: refused
+/// in the old form it comes back without it.
 fn farewell_unread(body: &[u8], reason: ReasonCode) -> Farewell {
-    let old = body.strip_prefix(b"\x00\x06MQIsdp");
-    let is_old_name = old.is_some();
-    let level = old.or_else(|| body.strip_prefix(b"\x00\x04MQTT")).and_then(|rest| rest.first());
+    let old_name = body.strip_prefix(b"\x00\x06MQIsdp");
+    let level = old_name.or_else(|| body.strip_prefix(b"\x00\x04MQTT")).and_then(<[u8]>::first);
     match level {
+        Some(5) if old_name.is_none() => Farewell::Spoken(Protocol::V5),
         Some(level) if reason == ReasonCode::UnsupportedProtocolVersion => {
-            let old = is_old_name || level & 0x7F < 5;
+            let old = old_name.is_some() || level & 0x7F < 5;
             Farewell::Spoken(if old { Protocol::V311 } else { Protocol::V5 })
         }
         _ => Farewell::Silent,

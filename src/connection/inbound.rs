@@ -127,10 +127,7 @@ fn resolve_topic<'a>(
             name => Ok(name),
         };
     };
-    if alias == 0 {
-        return Err(Fault::malformed("topic alias is zero"));
-    }
-    if alias > limits.topic_alias_maximum {
+    if alias == 0 || alias > limits.topic_alias_maximum {
         return Err(Fault::new(ReasonCode::TopicAliasInvalid, "topic alias out of range"));
     }
     let aliases = aliases.get_or_insert_default();

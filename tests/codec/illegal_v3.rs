@@ -241,15 +241,6 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V311,
-        reason: MalformedPacket,
-        what: "the packet identifier is zero",
-        packets: &[
-            ("SUBSCRIBE", b"\x82\x06\0\0\0\x01a\0"),
-            ("UNSUBSCRIBE", b"\xa2\x05\0\0\0\x01a"),
-        ],
-    },
-    Rule {
-        protocol: V311,
         reason: ProtocolError,
         what: "the packet identifier is zero",
         packets: &[
@@ -261,6 +252,8 @@ pub const RULES: &[Rule] = &[
             ("PUBCOMP", b"p\x02\0\0"),
             ("SUBACK", b"\x90\x03\0\0\0"),
             ("UNSUBACK", b"\xb0\x02\0\0"),
+            ("SUBSCRIBE", b"\x82\x06\0\0\0\x01a\0"),
+            ("UNSUBSCRIBE", b"\xa2\x05\0\0\0\x01a"),
         ],
     },
     Rule {
@@ -295,19 +288,19 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V311,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "SUBSCRIBE without a topic filter",
         packets: &[("3.1.1", b"\x82\x02\0\x01")],
     },
     Rule {
         protocol: V311,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "UNSUBSCRIBE without a topic filter",
         packets: &[("3.1.1", b"\xa2\x02\0\x01")],
     },
     Rule {
         protocol: V311,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "a subscription asks for QoS 3",
         packets: &[("3.1.1", b"\x82\x06\0\x01\0\x01a\x03")],
     },

@@ -144,7 +144,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "subscription identifier is zero",
         packets: &[
             ("SUBSCRIBE", b"\x82\x09\0\x01\x02\x0b\0\0\x01a\0"),
@@ -240,19 +240,12 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
-        what: "the packet identifier is zero",
-        packets: &[
-            ("SUBSCRIBE", b"\x82\x07\0\0\0\0\x01a\0"),
-        ],
-    },
-    Rule {
-        protocol: V5,
         reason: ProtocolError,
         what: "the packet identifier is zero",
         packets: &[
             ("PUBLISH", b"2\x06\0\x01t\0\0\0"),
             ("PUBACK", b"@\x03\0\0\0"),
+            ("SUBSCRIBE", b"\x82\x07\0\0\0\0\x01a\0"),
         ],
     },
     Rule {
@@ -273,7 +266,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "SUBSCRIBE without a topic filter",
         packets: &[
             ("no property", b"\x82\x03\0\x01\0"),
@@ -282,7 +275,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "UNSUBSCRIBE without a topic filter",
         packets: &[
             ("no property", b"\xa2\x03\0\x01\0"),
@@ -290,7 +283,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "a subscription asks for QoS 3",
         packets: &[
             ("with other options", b"\x82\x07\0\x01\0\0\x01a\x1f"),
@@ -298,7 +291,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         protocol: V5,
-        reason: MalformedPacket,
+        reason: ProtocolError,
         what: "retain handling is 3",
         packets: &[
             ("alone", b"\x82\x07\0\x01\0\0\x01a0"),

@@ -15,11 +15,10 @@ fn a_topic_is_published_under_the_alias_that_was_set_for_it() {
 #[test]
 fn an_alias_is_one_of_those_announced() {
     let limits = || Limits { topic_alias_maximum: 2, ..unlimited() };
-    let wrong = [(0, ReasonCode::MalformedPacket), (3, ReasonCode::TopicAliasInvalid)];
-    for (alias, expected) in wrong {
+    for alias in [0, 3] {
         let publish = [0x30, 7, 0, 1, b'a', 3, 0x23, 0, alias];
         let (reason, sent) = Rig::v5(limits(), QUIET).fault(&publish);
-        assert_eq!((reason, &sent[..]), (expected, &[0xe0, 1, expected.byte()][..]));
+        assert_eq!((reason, &sent[..]), (ReasonCode::TopicAliasInvalid, &b"\xe0\x01\x94"[..]));
     }
 }
 

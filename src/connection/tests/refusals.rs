@@ -29,14 +29,14 @@ fn another_protocol_is_closed_in_silence() {
 
 // 3.1.1: [MQTT-3.1.4-1], 5.0: [MQTT-3.1.4-1] [MQTT-3.1.4-2]
 #[test]
-fn a_malformed_connect_is_closed_in_silence() {
+fn a_malformed_connect_is_told_to_5_0_only() {
     let reserved_flag_v311 = b"\x10\x0d\0\x04MQTT\x04\x03\0\x3c\0\x01c";
     assert_eq!(Rig::new(unlimited()).fault(reserved_flag_v311).1, b"");
 
     let reserved_flag_v5 = b"\x10\x0e\0\x04MQTT\x05\x03\0\x3c\0\0\x01c";
     let (reason, sent) = Rig::new(unlimited()).fault(reserved_flag_v5);
     assert_eq!(reason, ReasonCode::MalformedPacket);
-    assert_eq!(sent, b"");
+    assert_eq!(sent, b"\x20\x03\0\x81\0");
 }
 
 // 3.1.1: [MQTT-3.1.3-8] [MQTT-3.1.3-9]

@@ -1,5 +1,5 @@
 use crate::common::*;
-use fulmar::types::ReasonCode::{MalformedPacket, NoSubscriptionExisted, Success};
+use fulmar::types::ReasonCode::{MalformedPacket, NoSubscriptionExisted, ProtocolError, Success};
 
 // [MQTT-3.10.1-1]
 #[test]
@@ -26,7 +26,7 @@ fn a_topic_filter_that_is_not_utf_8_closes_the_connection() {
 fn an_unsubscribe_without_a_topic_filter_closes_the_connection() {
     let mut client = World::new().connect(V5, "client").open();
     client.send_bytes(b"\xa2\x03\0\x01\0");
-    client.expect_disconnect(MalformedPacket);
+    client.expect_disconnect(ProtocolError);
 }
 
 // [MQTT-3.10.4-1]

@@ -1,6 +1,6 @@
 use crate::common::*;
 use fulmar::request::AuthAnswer;
-use fulmar::types::ReasonCode::{NotAuthorized, SessionTakenOver, Success};
+use fulmar::types::ReasonCode::{self, NotAuthorized, SessionTakenOver, Success};
 
 // [MQTT-3.1.4-1]
 #[test]
@@ -12,6 +12,7 @@ fn a_connect_that_does_not_conform_leaves_no_trace() {
 
     other.send_bytes(&connect_v5(0x03, &[&string("client")]));
 
+    assert_eq!(other.expect_connack().reason, ReasonCode::MalformedPacket);
     other.expect_closed();
     client.publish("t", "still here", AtMostOnce);
     client.expect_text("t", "still here");
@@ -119,7 +120,7 @@ fn packets_right_behind_connect_are_processed_after_it() {
 #[test]
 fn nothing_behind_a_refused_connect_is_processed() {
     let publish = b"\x31\x06\0\x01t\0hi";
-    let refused_by_us = packet(0x10, &[b"\0\x04MQTT\x06\x02\0\0\0\0\x01c"]);
+    let refused_by_us = connect_v5(0x03, &[&string("c")]);
     let not_authorized = connect_v5(0x02, &[&string("c")]);
     for connect in [refused_by_us, not_authorized] {
         let world = World::new().authenticated_by(only_with_password);

@@ -1,6 +1,8 @@
 use crate::common::*;
 use fulmar::codec::Packet;
-use fulmar::types::ReasonCode::{ProtocolError, Success, UnsupportedProtocolVersion};
+use fulmar::types::ReasonCode::{
+    MalformedPacket, ProtocolError, Success, UnsupportedProtocolVersion,
+};
 
 // [MQTT-3.1.0-1]
 #[test]
@@ -68,14 +70,14 @@ fn an_unknown_protocol_version_is_refused_as_such() {
 // [MQTT-3.1.2-3] [MQTT-3.1.4-1]
 #[test]
 fn the_reserved_connect_flag_is_malformed() {
-    refuse(&connect_v5(0x03, &[&string("c")]));
+    assert_eq!(refusal(&connect_v5(0x03, &[&string("c")])), MalformedPacket);
 }
 
 // [MQTT-3.1.2-11] [MQTT-3.1.2-13] [MQTT-3.1.4-1]
 #[test]
 fn will_qos_and_will_retain_without_a_will_are_malformed() {
     for flags in [0x0a, 0x12, 0x22, 0x2a] {
-        refuse(&connect_v5(flags, &[&string("c")]));
+        assert_eq!(refusal(&connect_v5(flags, &[&string("c")])), MalformedPacket);
     }
 }
 
@@ -83,7 +85,7 @@ fn will_qos_and_will_retain_without_a_will_are_malformed() {
 #[test]
 fn will_qos_3_is_malformed() {
     let payload = [&string("c")[..], b"\0", &string("will"), &string("gone")];
-    refuse(&connect_v5(0x1e, &payload));
+    assert_eq!(refusal(&connect_v5(0x1e, &payload)), MalformedPacket);
 }
 
 // [MQTT-3.1.2-9] [MQTT-3.1.4-1]
@@ -93,17 +95,17 @@ fn a_will_flag_without_all_of_the_will_is_malformed() {
     let (topic, payload) = (string("will"), string("gone"));
     assert_eq!(accepted(&connect_v5(0x06, &[&id, properties, &topic, &payload])), Success);
 
-    refuse(&connect_v5(0x06, &[&id]));
-    refuse(&connect_v5(0x06, &[&id, properties]));
-    refuse(&connect_v5(0x06, &[&id, properties, &topic]));
-    refuse(&connect_v5(0x06, &[&id, &topic, &payload]));
+    assert_eq!(refusal(&connect_v5(0x06, &[&id])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0x06, &[&id, properties])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0x06, &[&id, properties, &topic])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0x06, &[&id, &topic, &payload])), MalformedPacket);
 }
 
 // [MQTT-3.1.2-9] [MQTT-3.1.4-1]
 #[test]
 fn a_will_without_the_will_flag_is_malformed() {
     let payload = [&string("c")[..], b"\0", &string("will"), &string("gone")];
-    refuse(&connect_v5(0x02, &payload));
+    assert_eq!(refusal(&connect_v5(0x02, &payload)), MalformedPacket);
 }
 
 // [MQTT-3.1.2-16] [MQTT-3.1.2-18] [MQTT-3.1.4-1]
@@ -113,9 +115,9 @@ fn a_user_name_or_password_without_its_flag_is_malformed() {
     assert_eq!(accepted(&connect_v5(0x02, &[&id])), Success);
     assert_eq!(accepted(&connect_v5(0x82, &[&id, &user])), Success);
 
-    refuse(&connect_v5(0x02, &[&id, &user]));
-    refuse(&connect_v5(0x82, &[&id, &user, &password]));
-    refuse(&connect_v5(0x42, &[&id, &user, &password]));
+    assert_eq!(refusal(&connect_v5(0x02, &[&id, &user])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0x82, &[&id, &user, &password])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0x42, &[&id, &user, &password])), MalformedPacket);
 }
 
 // [MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT-3.1.4-1]
@@ -125,39 +127,41 @@ fn a_flag_without_its_user_name_or_password_is_malformed() {
     assert_eq!(accepted(&connect_v5(0xc2, &[&id, &user, &password])), Success);
     assert_eq!(accepted(&connect_v5(0x42, &[&id, &password])), Success);
 
-    refuse(&connect_v5(0x82, &[&id]));
-    refuse(&connect_v5(0x42, &[&id]));
-    refuse(&connect_v5(0xc2, &[&id, &user]));
+    assert_eq!(refusal(&connect_v5(0x82, &[&id])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0x42, &[&id])), MalformedPacket);
+    assert_eq!(refusal(&connect_v5(0xc2, &[&id, &user])), MalformedPacket);
 }
 
 // [MQTT-3.1.4-1]
 #[test]
 fn connect_properties_out_of_place_or_range_are_refused() {
-    for properties in [
-        &b"\x21\0\0"[..],
-        b"\x27\0\0\0\0",
-        b"\x17\x02",
-        b"\x19\x02",
-        b"\x22\0\x01\x22\0\x01",
-        b"\x16\0\x01a",
-        b"\x01\x01",
-        b"\x24\x01",
-        b"\x7e",
-        b"\x11\0\0",
+    for (properties, reason) in [
+        (&b"\x21\0\0"[..], ProtocolError),
+        (b"\x27\0\0\0\0", ProtocolError),
+        (b"\x17\x02", ProtocolError),
+        (b"\x19\x02", ProtocolError),
+        (b"\x22\0\x01\x22\0\x01", ProtocolError),
+        (b"\x16\0\x01a", ProtocolError),
+        (b"\x01\x01", MalformedPacket),
+        (b"\x24\x01", MalformedPacket),
+        (b"\x7e", MalformedPacket),
+        (b"\x11\0\0", MalformedPacket),
     ] {
         let header = b"\0\x04MQTT\x05\x02\0\0";
         let length = [properties.len() as u8];
         let connect = packet(0x10, &[header, &length, properties, &string("c")]);
-        refuse(&connect);
+        assert_eq!(refusal(&connect), reason, "{properties:02x?}");
     }
 }
 
-/// This CONNECT cannot be read: the connection is closed, without the CONNACK that it might have.
+/// Why this CONNECT is refused; the connection is closed then.
 #[track_caller]
-fn refuse(connect: &[u8]) {
+fn refusal(connect: &[u8]) -> fulmar::types::ReasonCode {
     let mut client = World::new().connect_raw();
     client.send_bytes(connect);
+    let connack = client.expect_connack();
     client.expect_closed();
+    connack.reason
 }
 
 /// What CONNACK says to this CONNECT; the connection stands then.

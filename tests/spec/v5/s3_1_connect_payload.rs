@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use crate::common::*;
 use fulmar::request::{AuthAnswer, AuthRequest, Identity};
-use fulmar::types::ReasonCode::ClientIdentifierNotValid;
+use fulmar::types::ReasonCode::{ClientIdentifierNotValid, MalformedPacket};
 
 // [MQTT-3.1.3-1]
 #[test]
@@ -36,6 +36,7 @@ fn a_connect_without_a_client_identifier_is_malformed() {
     for payload in [&b""[..], b"\0", b"\0\x02c"] {
         let mut client = World::new().connect_raw();
         client.send_bytes(&connect_v5(0x02, &[payload]));
+        assert_eq!(client.expect_connack().reason, MalformedPacket);
         client.expect_closed();
     }
 }
@@ -46,6 +47,7 @@ fn a_client_identifier_that_is_not_utf_8_is_malformed() {
     for id in [&b"\xff"[..], b"a\0", b"\xed\xa0\x80"] {
         let mut client = World::new().connect_raw();
         client.send_bytes(&connect_v5(0x02, &[&string(id)]));
+        assert_eq!(client.expect_connack().reason, MalformedPacket);
         client.expect_closed();
     }
 }
@@ -115,6 +117,7 @@ fn a_user_name_that_is_not_utf_8_is_malformed() {
     for user in [&b"\xff"[..], b"a\0", b"\xed\xa0\x80"] {
         let mut client = World::new().connect_raw();
         client.send_bytes(&connect_v5(0x82, &[&string("c"), &string(user)]));
+        assert_eq!(client.expect_connack().reason, MalformedPacket);
         client.expect_closed();
     }
 }

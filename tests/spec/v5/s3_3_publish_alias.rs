@@ -1,5 +1,5 @@
 use crate::common::*;
-use fulmar::types::ReasonCode::{MalformedPacket, ProtocolError, TopicAliasInvalid};
+use fulmar::types::ReasonCode::{ProtocolError, TopicAliasInvalid};
 
 // [MQTT-3.3.2-7]
 #[test]
@@ -42,7 +42,7 @@ fn an_alias_of_the_server_ends_with_the_connection() {
 fn the_topic_alias_0_is_invalid() {
     let mut client = World::new().connect(V5, "client").open();
     client.send_bytes(b"\x30\x07\0\x01t\x03\x23\0\0");
-    client.expect_disconnect(MalformedPacket);
+    client.expect_disconnect(TopicAliasInvalid);
 }
 
 // [MQTT-3.3.2-9]

@@ -28,7 +28,7 @@ fn a_topic_filter_that_is_not_utf_8_closes_the_connection() {
 fn a_subscribe_without_a_topic_filter_closes_the_connection() {
     let mut client = World::new().connect(V5, "client").open();
     client.send_bytes(b"\x82\x03\0\x01\0");
-    client.expect_disconnect(MalformedPacket);
+    client.expect_disconnect(ProtocolError);
 }
 
 // [MQTT-3.8.3-2]

@@ -19,10 +19,6 @@ fn a_malformed_packet_closes_the_connection_with_its_reason_code() {
         b"\x82\x02\0\x01",
         b"\x40\x01\0",
         b"\x40\x05\0\x01\0\0\0",
-        b"\x82\x07\0\0\0\0\x01t\0",
-        b"\x82\x07\0\x01\0\0\x01t\x30",
-        b"\x82\x09\0\x01\x02\x0b\0\0\x01t\0",
-        b"\xa2\x06\0\0\0\0\x01t",
     ] {
         let mut client = World::new().connect(V5, "client").open();
         client.send_bytes(bytes);
@@ -43,6 +39,10 @@ fn a_protocol_error_closes_the_connection_with_its_reason_code() {
         b"\x30\x03\0\0\0",
         b"\x32\x06\0\x01t\0\0\0",
         b"\x30\x04\0\x01#\0",
+        b"\x82\x07\0\0\0\0\x01t\0",
+        b"\x82\x07\0\x01\0\0\x01t\x30",
+        b"\x82\x09\0\x01\x02\x0b\0\0\x01t\0",
+        b"\xa2\x06\0\0\0\0\x01t",
         b"\x30\x08\0\x01t\x04\x01\0\x01\0",
         b"\x30\x06\0\x01t\x02\x0b\x01",
         b"\x30\x06\0\x01t\x02\x01\x02",

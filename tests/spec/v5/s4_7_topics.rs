@@ -23,7 +23,9 @@ fn a_topic_name_with_a_wildcard_closes_the_connection() {
 #[test]
 fn a_will_topic_with_a_wildcard_refuses_the_connection() {
     for topic in ["#", "a/+"] {
-        World::new().connect(V5, "client").will(will(topic, "", AtMostOnce)).send().expect_closed();
+        let refused =
+            World::new().connect(V5, "client").will(will(topic, "", AtMostOnce)).refused();
+        assert_eq!(refused.reason, ProtocolError);
     }
 }
 
@@ -154,7 +156,8 @@ fn an_empty_topic_name_or_topic_filter_closes_the_connection() {
 // [MQTT-4.7.3-1]
 #[test]
 fn an_empty_will_topic_refuses_the_connection() {
-    World::new().connect(V5, "client").will(will("", "", AtMostOnce)).send().expect_closed();
+    let refused = World::new().connect(V5, "client").will(will("", "", AtMostOnce)).refused();
+    assert!([MalformedPacket, ProtocolError].contains(&refused.reason));
 }
 
 // [MQTT-4.7.3-2]
