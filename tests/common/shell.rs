@@ -115,6 +115,10 @@ impl Shell {
         }
     }
 
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What the server did since the last call; recorded from the first call on.
     pub fn take_log(&mut self) -> Vec<Observed> {
         self.log.replace(Vec::new()).unwrap_or_default()

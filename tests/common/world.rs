@@ -103,6 +103,11 @@ impl World {
         Ref::map(self.shell.borrow(), |shell| shell.broker.stats())
     }
 
+    /// What the broker decides by.
+    pub fn settings(&self) -> Ref<'_, Settings> {
+        Ref::map(self.shell.borrow(), Shell::settings)
+    }
+
     /// Direct access to broker, journal and clock.
     pub fn shell(&self) -> &RefCell<Shell> {
         &self.shell
