@@ -107,11 +107,20 @@ impl Context {
         if message.is_expired(self.now) {
             return Some(DropCause::Expired);
         }
+        self.is_too_large(message, qos, subscription_ids).then_some(DropCause::TooLarge)
+    }
+
+    /// Whether the client takes no packet of this size.
+    pub(super) fn is_too_large(
+        &self,
+        message: &Message,
+        qos: QoS,
+        subscription_ids: &SubscriptionIds,
+    ) -> bool {
         // Most clients set no limit, and most messages are nowhere near that of the protocol.
         let limited = self.maximum_packet_size != u32::MAX || message.len() > PACKET_LEN_MAX / 2;
         let limit = PACKET_LEN_MAX.min(self.maximum_packet_size as usize);
-        (limited && self.packet_len(message, qos, subscription_ids) > limit)
-            .then_some(DropCause::TooLarge)
+        limited && self.packet_len(message, qos, subscription_ids) > limit
     }
 
     fn packet_len(&self, message: &Message, qos: QoS, subscription_ids: &SubscriptionIds) -> usize {

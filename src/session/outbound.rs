@@ -75,7 +75,7 @@ impl Outbound {
 
     /// What to send next, if anything may be sent. Messages that will not be sent are reported.
     pub fn poll(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
-        if let Some(outgoing) = self.poll_resend(context) {
+        if let Some(outgoing) = self.poll_resend(context, dropped) {
             return Some(outgoing);
         }
         self.drop_unsendable(context, dropped);

@@ -1,9 +1,14 @@
-use super::{Context, Delivery, Outbound, Outgoing, ReasonCode, State};
+use super::{Context, Delivery, Dropped, Outbound, Outgoing, ReasonCode, State};
+use crate::session::DropCause;
 
 impl Outbound {
     /// What an earlier connection left unfinished. PUBREL first: unlike PUBLISH it does not wait
     /// for other acknowledgements (`[MQTT-3.3.4-10]`).
-    pub(super) fn poll_resend(&mut self, context: &Context) -> Option<Outgoing> {
+    pub(super) fn poll_resend(
+        &mut self,
+        context: &Context,
+        dropped: &mut Vec<Dropped>,
+    ) -> Option<Outgoing> {
         while self.released < self.sent {
             let entry = self.ring.get(self.released).expect("sent before");
             let is_released = matches!(entry.state, State::Released);
@@ -16,10 +21,14 @@ impl Outbound {
                 return Some(Outgoing::PubRel { id, reason: ReasonCode::Success });
             }
         }
-        self.poll_resend_publish(context)
+        self.poll_resend_publish(context, dropped)
     }
 
-    fn poll_resend_publish(&mut self, context: &Context) -> Option<Outgoing> {
+    fn poll_resend_publish(
+        &mut self,
+        context: &Context,
+        dropped: &mut Vec<Dropped>,
+    ) -> Option<Outgoing> {
         while self.resent < self.sent {
             let entry = self.ring.get(self.resent).expect("sent before");
             let Some(message) = entry.message() else {
@@ -27,6 +36,15 @@ impl Outbound {
                 self.resent += 1;
                 continue;
             };
+            // `[MQTT-3.1.2-25]`: the client may take less than on the connection before.
+            if context.is_too_large(message, entry.qos, &entry.subscription_ids) {
+                let number = Some(entry.number);
+                dropped.push(Dropped { number, cause: DropCause::TooLarge });
+                self.resent += 1;
+                self.finish(self.resent - 1);
+                self.trim();
+                continue;
+            }
             let is_full = self.in_flight >= usize::from(context.receive_maximum);
             if is_full || entry.gate > context.durable {
                 return None;
