@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -39,7 +38,9 @@ impl FjallStore {
     /// fails on its files or less is in them than was acknowledged, with the directory to
     /// [set aside](super::set_aside); [`StoreError::Version`] or [`StoreError::Io`] otherwise.
     pub fn open(data_directory: &Path, options: &EngineOptions) -> Result<Self, StoreError> {
-        let place = Place::take(data_directory, NAME)?;
+        let place = Place::take(data_directory, NAME, |new| {
+            start(new, options).map(drop).map_err(|error| explain(new, error))
+        })?;
         let directory = place.directory.clone();
         let engine = contained(&directory, || {
             start(&directory, options).map_err(|error| explain(&directory, error))
@@ -107,7 +108,7 @@ impl Store for FjallStore {
     }
 }
 
-/// The journal is made at its full length and synced, so a batch needs no metadata.
+/// `SyncData` is enough: it covers the length of a file too where that has grown.
 fn persist_mode(durability: Durability) -> PersistMode {
     match durability {
         Durability::Disk => PersistMode::SyncData,
@@ -125,7 +126,6 @@ fn start(directory: &Path, options: &EngineOptions) -> fjall::Result<Running<Eng
     let create = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
     let entries = db.keyspace(NAME, create)?;
     db.persist(PersistMode::SyncAll)?;
-    File::open(directory)?.sync_all()?;
     Ok(Running::new(Engine { entries, db }))
 }
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::damage::contained;
 use super::layout::{Changes, changes, read_label};
-use super::space::{Watermark, sync_directory};
+use super::space::{Watermark, sync_all_below, sync_directory};
 use super::witness::Witness;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, StoreError};
 
@@ -33,17 +33,43 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes the place of the engine `name` in `data_directory` and locks it.
-    pub(super) fn take(data_directory: &Path, name: &str) -> Result<Self, StoreError> {
-        let directory = data_directory.join(name);
+    /// Locks `data_directory` and finds the engine `name` in it, or has `create` make a new one.
+    pub(super) fn take(
+        data_directory: &Path,
+        name: &str,
+        create: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
         fs::create_dir_all(data_directory)?;
         let lock = DirectoryLock::acquire(data_directory)?;
-        fs::create_dir_all(&directory)?;
-        for made in data_directory.ancestors().take(2).filter(|path| path.is_dir()) {
-            sync_directory(made)?;
+        let directory = data_directory.join(name);
+        if !directory.exists() {
+            create_whole(data_directory, name, create)?;
         }
         Ok(Self { directory, lock })
     }
+}
+
+/// Makes an engine under another name first: neither engine can open what a power cut leaves of one
+/// that was being made, and under its own name that would look like damage.
+fn create_whole(
+    data_directory: &Path,
+    name: &str,
+    create: impl FnOnce(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let unfinished = data_directory.join(format!("{name}.new"));
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    fs::create_dir(&unfinished)?;
+    contained(&unfinished, || create(&unfinished))?;
+    Witness::create(&unfinished)?;
+    // sled leaves its settings and all names to the kernel, fjall the names of its keyspaces.
+    sync_all_below(&unfinished)?;
+    fs::rename(&unfinished, data_directory.join(name))?;
+    for changed in data_directory.ancestors().take(2).filter(|path| path.is_dir()) {
+        sync_directory(changed)?;
+    }
+    Ok(())
 }
 
 impl Keeper {
@@ -163,7 +189,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let os = EngineOptions { durability: Durability::Os, ..Default::default() };
         let opens_with = |count: u64| {
-            let place = Place::take(dir.path(), "engine").expect("free");
+            let place = place(dir.path());
             let label = write_label(count);
             Keeper::new(place, &os, Some(&label), false).is_ok()
         };
@@ -172,7 +198,7 @@ mod tests {
         drop(first);
         assert!(opens_with(0), "a power cut may have taken it");
 
-        let place = Place::take(dir.path(), "engine").expect("free");
+        let place = place(dir.path());
         let mut second = Keeper::new(place, &os, None, true).expect("opened");
         second.write(batch(), |_, _, _| Ok(())).expect("written");
         second.sync(|| Ok(())).expect("synced");
@@ -181,16 +207,33 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_that_was_being_made_when_the_power_went_is_made_anew() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let half = |path: &Path| Ok(fs::write(path.join("half"), "")?);
+        let fails = |path: &Path| half(path).and(Err(io::Error::other("no power").into()));
+        Place::take(dir.path(), "engine", fails).expect_err("fails");
+
+        let place = place(dir.path());
+
+        assert!(!place.directory.join("half").exists());
+        assert!(!dir.path().join("engine.new").exists());
+    }
+
+    #[test]
     fn entries_without_a_label_are_not_ours() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let place = Place::take(dir.path(), "engine").expect("free");
+        let place = place(dir.path());
         let error = Keeper::new(place, &EngineOptions::default(), None, false).expect_err("no");
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
 
     fn keeper(directory: &Path, options: EngineOptions) -> Keeper {
-        let place = Place::take(directory, "engine").expect("free");
+        let place = place(directory);
         Keeper::new(place, &options, None, true).expect("opened")
+    }
+
+    fn place(directory: &Path) -> Place {
+        Place::take(directory, "engine", |_| Ok(())).expect("free")
     }
 
     fn batch() -> Vec<Operation> {

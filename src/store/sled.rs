@@ -48,12 +48,11 @@ impl SledStore {
     /// fails on its files or less is in them than was acknowledged, with the directory to
     /// [set aside](super::set_aside); [`StoreError::Version`] or [`StoreError::Io`] otherwise.
     pub fn open(data_directory: &Path, options: &EngineOptions) -> Result<Self, StoreError> {
-        let place = Place::take(data_directory, NAME)?;
+        let place = Place::take(data_directory, NAME, |new| start(new, options).map(drop))?;
         let directory = place.directory.clone();
         remove_unfinished_snapshots(&directory)?;
         let db = contained(&directory, || start(&directory, options))?;
-        let mut disk = Disk::open(&directory)?;
-        disk.sync()?;
+        let disk = Disk::open(&directory)?;
         let label = contained(&directory, || read(&db, &directory, LABEL_KEY))?;
         let is_empty = contained(&directory, || Ok(db.is_empty()))?;
         let keeper = Keeper::new(place, options, label.as_deref(), is_empty)?;
@@ -148,16 +147,16 @@ struct Disk {
 }
 
 impl Disk {
+    /// Opens what sled has opened, and makes durable what it wrote by that.
     fn open(directory: &Path) -> io::Result<Self> {
-        let disk = Self {
+        let mut disk = Self {
             directory: directory.into(),
             log: File::options().write(true).open(directory.join("db"))?,
             synced_blobs: BTreeSet::new(),
         };
-        // sled syncs neither its settings nor the entries of its directory; without them the log
-        // of a new store cannot be opened after a power cut, or is not there at all.
-        File::open(directory.join("conf"))?.sync_all()?;
+        disk.sync_blobs()?;
         disk.log.sync_all()?;
+        // For the snapshot that sled makes of an opened log: it does not sync names.
         sync_directory(directory)?;
         Ok(disk)
     }

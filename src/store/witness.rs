@@ -1,10 +1,9 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::StoreError;
-use super::space::sync_directory;
 
 const FILE_NAME: &str = "acknowledged";
 /// The count, and the count again with every bit turned over.
@@ -23,18 +22,22 @@ pub(super) struct Witness {
 }
 
 impl Witness {
+    /// Makes the witness of a new engine, which has no batch yet. It is the caller's to sync.
+    pub(super) fn create(directory: &Path) -> io::Result<()> {
+        let witness = Self { file: File::create_new(directory.join(FILE_NAME))? };
+        witness.record(0)
+    }
+
     /// Opens the witness of an engine's directory and holds `count`, the number of the last batch
     /// that the engine has, against it.
     pub(super) fn open(directory: &Path, count: u64) -> Result<Self, StoreError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let witness = Self { file: options.open(directory.join(FILE_NAME))? };
-        // Empty too if a crash came between its creation and the first count.
-        if witness.file.metadata()?.len() == 0 {
-            witness.record(count)?;
-            witness.file.sync_all()?;
-            sync_directory(directory)?;
-        }
+        let file = match File::options().read(true).write(true).open(directory.join(FILE_NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::damaged(directory, format!("{FILE_NAME} is missing")));
+            }
+            other => other?,
+        };
+        let witness = Self { file };
         match witness.count()? {
             Some(acknowledged) if count < acknowledged => {
                 let lost = acknowledged - count;
@@ -73,6 +76,7 @@ mod tests {
     #[test]
     fn a_store_that_has_less_than_was_acknowledged_is_damaged() {
         let dir = tempfile::tempdir().expect("temporary directory");
+        Witness::create(dir.path()).expect("new");
         Witness::open(dir.path(), 0).expect("new").record(7).expect("written");
 
         Witness::open(dir.path(), 7).expect("all there");
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn a_witness_that_cannot_be_read_is_damage() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        for bytes in [&[0][..], &[0; 15], &[1; 16]] {
+        for bytes in [&b""[..], &[0; 15], &[1; 16]] {
             std::fs::write(dir.path().join(FILE_NAME), bytes).expect("written");
             let error = Witness::open(dir.path(), 0).expect_err("unreadable");
             assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
@@ -93,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn a_store_without_a_witness_gets_one() {
+    fn a_witness_that_is_missing_is_damage() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        Witness::open(dir.path(), 3).expect("new");
-        Witness::open(dir.path(), 2).expect_err("one is missing");
+        let error = Witness::open(dir.path(), 0).expect_err("there is none");
+        assert!(error.to_string().ends_with("acknowledged is missing"), "{error}");
     }
 }

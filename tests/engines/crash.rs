@@ -27,8 +27,7 @@ const KEPT_BATCHES: u64 = 3;
 
 fn what_was_acknowledged_survives_kill_9(engine: Engine) {
     let home = Home::new(engine);
-    let cycles =
-        std::env::var(CYCLES_VARIABLE).map_or(CYCLES, |text| text.parse().expect("number"));
+    let cycles = cycles();
     let mut random = Random::new(engine as u64);
     let mut last = 0;
     for cycle in 0..cycles {
@@ -36,6 +35,11 @@ fn what_was_acknowledged_survives_kill_9(engine: Engine) {
         last = assert_whole(&*home.open(), acknowledged, &format!("cycle {cycle}"));
     }
     assert!(last >= cycles, "only {last} batches in {cycles} cycles");
+}
+
+/// How often to kill or cut.
+pub fn cycles() -> u64 {
+    std::env::var(CYCLES_VARIABLE).map_or(CYCLES, |text| text.parse().expect("number"))
 }
 
 /// Starts a writer, kills it at some moment and returns the last batch that it acknowledged.

@@ -4,7 +4,9 @@
 mod contract;
 mod crash;
 mod damage;
+mod disk;
 mod engine;
-
+mod power;
 mod random;
 mod restart;
+mod trace;
