@@ -88,6 +88,10 @@ mod tests {
             Err(io::Error::from(io::ErrorKind::StorageFull).into())
         }
 
+        fn sync(&mut self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
         fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
             Ok(None)
         }
