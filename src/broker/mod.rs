@@ -10,6 +10,7 @@ mod detach;
 mod outgoing;
 mod publish;
 mod replay;
+mod restore;
 mod sessions;
 mod settings;
 mod share;
@@ -193,17 +194,21 @@ impl Broker {
     pub fn handle_deadline(&mut self, now: Timestamp, actions: &mut Actions) {
         for _ in 0..self.settings.work_max {
             let Some(timer) = self.timers.pop_due(now) else { break };
-            match timer {
-                Timer::KeepAlive(id) => self.check_keep_alive(id, now, actions),
-                Timer::Will(key) => self.publish_will(key, now, actions),
-                Timer::SessionEnd(key) => {
-                    self.stats.sessions_expired += 1;
-                    self.end_session(key, now, actions);
-                }
-            }
+            self.handle_timer(timer, now, actions);
         }
         self.expire_retained(now);
         self.publish_sys(now, actions);
+    }
+
+    fn handle_timer(&mut self, timer: Timer, now: Timestamp, actions: &mut Actions) {
+        match timer {
+            Timer::KeepAlive(id) => self.check_keep_alive(id, now, actions),
+            Timer::Will(key) => self.publish_will(key, now, actions),
+            Timer::SessionEnd(key) => {
+                self.stats.sessions_expired += 1;
+                self.end_session(key, now, actions);
+            }
+        }
     }
 
     /// When [`Self::handle_deadline`] has something to do next.

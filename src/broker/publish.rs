@@ -117,7 +117,7 @@ impl Broker {
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
     /// for all others the message is delivered all the same, and counted as not retained.
     fn permit(&mut self, id: ConnId, message: &Message) -> Result<Lsn, ReasonCode> {
-        if message.topic().starts_with(SYS_PREFIX) {
+        if is_servers_own(message) {
             return Err(ReasonCode::NotAuthorized);
         }
         if !message.retain() {
@@ -183,8 +183,20 @@ impl Broker {
         publisher: Option<SessionKey>,
         actions: &mut Actions,
     ) -> Routed {
-        let matches = self.subscriptions.matching(message.topic());
         let origin_gate = self.origin_gate(message, publisher);
+        self.route_behind(origin_gate, message, publisher, actions)
+    }
+
+    /// Queues the message for everyone who subscribed to its topic; nobody sees it before
+    /// `origin_gate` is durable.
+    pub(super) fn route_behind(
+        &mut self,
+        origin_gate: Lsn,
+        message: &Message,
+        publisher: Option<SessionKey>,
+        actions: &mut Actions,
+    ) -> Routed {
+        let matches = self.subscriptions.matching(message.topic());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
         for found in &matches.direct {
             let Some(options) = options_for(found, publisher) else { continue };
@@ -209,6 +221,11 @@ impl Broker {
             _ => Lsn::NONE,
         }
     }
+}
+
+/// Whether only the server itself may publish it.
+pub(super) fn is_servers_own(message: &Message) -> bool {
+    message.topic().starts_with(SYS_PREFIX)
 }
 
 /// What a session gets of a message, by the subscriptions that matched: less of its own where it

@@ -99,6 +99,7 @@ impl Writer {
             Change::RetainedCleared { topic } => self.u8(13).text(topic),
             Change::WillArmed { session, will } => self.tag(14, *session).will(will),
             Change::WillCleared { session } => self.tag(15, *session),
+            Change::Sent { session, before } => self.tag(16, *session).u64(*before),
         };
     }
 
@@ -218,6 +219,7 @@ impl<'a> Reader<'a> {
             11 => Change::Settled { session, number: self.u64()? },
             14 => Change::WillArmed { session, will: self.will()? },
             15 => Change::WillCleared { session },
+            16 => Change::Sent { session, before: self.u64()? },
             _ => return None,
         })
     }
@@ -412,6 +414,7 @@ mod tests {
                 retain: true,
                 subscription_ids,
             },
+            Change::Sent { session, before: 8 },
             Change::PubRecSeen { session, number: 5 },
             Change::Settled { session, number: 6 },
             Change::RetainedSet { message },

@@ -88,6 +88,11 @@ impl World {
         oldest.is_some()
     }
 
+    /// The process dies and another one goes on from what is durable. Every link is lost.
+    pub fn crash(&self) {
+        self.shell.borrow_mut().crash(Lsn::NONE);
+    }
+
     /// The broker is told to stop.
     pub fn shut_down(&self) {
         self.shell.borrow_mut().shut_down();

@@ -37,7 +37,7 @@ struct Session {
     ends_at: Option<Timestamp>,
     /// The will of the last connection while it waits for its delay.
     delayed: Option<(Key, Timestamp)>,
-    /// Whether the server read the last DISCONNECT cannot be known.
+    /// Whether the server read the last DISCONNECT cannot be known, and so when the session ends.
     doubtful: bool,
 }
 
@@ -126,7 +126,7 @@ impl Sessions {
         let Some(old) = session.connection.take() else { return };
         let expiry = old.final_expiry();
         session.ends_at = Some(if expiry == 0 { Timestamp(0) } else { Timestamp::NEVER });
-        session.doubtful |= old.goodbye.is_some();
+        session.doubtful |= old.changes_expiry();
         let Some((key, delay)) = old.will else { return };
         let at_once = clean || delay == 0 || expiry == 0;
         let fate = match old.goodbye {
@@ -191,7 +191,7 @@ impl Sessions {
             let allowed = u64::from(connection.keep_alive_secs) * 1_500;
             assert!(allowed > 0 && silence >= allowed, "client {client} was cut off without cause");
         }
-        session.doubtful = connection.goodbye.is_some() && !all_read;
+        session.doubtful = connection.changes_expiry() && !all_read;
         let expiry = connection.final_expiry();
         session.ends_at = match expiry {
             0 => None,
@@ -201,7 +201,7 @@ impl Sessions {
         let Some((key, delay)) = connection.will else { return };
         let due = now.plus_secs(u64::from(delay.min(expiry)));
         let fate = match connection.goodbye {
-            Some(_) if session.doubtful => Fate::Either,
+            Some(_) if !all_read => Fate::Either,
             Some(goodbye) if !goodbye.will => Fate::Never,
             _ => Fate::Due(due),
         };
@@ -243,6 +243,10 @@ impl Session {
 }
 
 impl Connection {
+    fn changes_expiry(&self) -> bool {
+        self.goodbye.is_some_and(|goodbye| goodbye.expiry_secs.is_some())
+    }
+
     /// The expiry interval that counts from the end of the connection.
     fn final_expiry(&self) -> u32 {
         self.goodbye.and_then(|goodbye| goodbye.expiry_secs).unwrap_or(self.expiry_secs)

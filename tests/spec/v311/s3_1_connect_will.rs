@@ -1,5 +1,5 @@
 use super::{EVERY_QOS, connect_bytes};
-use crate::common::{AtMostOnce, Client, ExactlyOnce, V311, World, will};
+use crate::common::{AtLeastOnce, AtMostOnce, Client, ExactlyOnce, V311, World, will};
 use fulmar::codec::LastWill;
 
 // [MQTT-3.1.2-8]
@@ -51,6 +51,22 @@ fn the_will_is_published_when_another_connection_takes_over() {
         heir.expect_text("will", "gone");
         heir.expect_nothing();
     }
+}
+
+// [MQTT-3.1.2-8]
+#[test]
+fn the_will_is_published_when_the_server_stops() {
+    let world = World::new();
+    let mut heir = world.connect(V311, "heir").clean(false).open();
+    heir.subscribe("will", AtLeastOnce);
+    heir.drop_link();
+    let last_will = will("will", "gone", AtLeastOnce);
+    let mut client = world.connect(V311, "client").will(last_will).open();
+
+    world.shut_down();
+
+    client.expect_closed();
+    world.connect(V311, "heir").clean(false).open().expect_text("will", "gone");
 }
 
 // [MQTT-3.1.2-9]

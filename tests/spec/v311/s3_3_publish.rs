@@ -120,6 +120,21 @@ fn a_publish_is_answered_as_its_qos_demands() {
     assert_eq!(client.expect_bytes(), b"\x50\x02\0\x0b");
 }
 
+// [MQTT-3.3.4-1]
+#[test]
+fn every_publish_is_answered_however_many_exchanges_the_client_has_begun() {
+    let world = World::with(|settings, limits| {
+        settings.receive_maximum = 2;
+        limits.receive_maximum = 2;
+    });
+    let mut client = world.connect(V311, "client").open();
+
+    for id in 1..=100 {
+        client.send_bytes(&[0x34, 5, 0, 1, b't', 0, id]);
+        assert_eq!(client.expect_bytes(), [0x50, 2, 0, id]);
+    }
+}
+
 // [MQTT-3.3.5-1]
 #[test]
 fn overlapping_subscriptions_deliver_with_the_highest_of_their_qos() {

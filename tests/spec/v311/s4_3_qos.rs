@@ -165,10 +165,10 @@ fn until_pubrel_the_same_packet_identifier_is_no_new_message_after_a_lost_link()
     publisher.drop_link();
 
     let mut publisher = world.connect(V311, "publisher").clean(false).open();
-    publisher.send_bytes(b"\x3c\x06\0\x01t\0\x01x");
+    publisher.send_bytes(b"\x3c\x06\0\x01t\0\x01x\x34\x06\0\x01t\0\x02y");
 
-    assert_eq!(publisher.expect_bytes(), b"\x50\x02\0\x01");
-    assert_eq!(receiver.texts(), ["x"]);
+    assert_eq!(publisher.expect_bytes(), b"\x50\x02\0\x01\x50\x02\0\x02");
+    assert_eq!(receiver.texts(), ["x", "y"]);
 }
 
 // [MQTT-4.3.3-2]

@@ -67,6 +67,23 @@ fn a_server_that_rejects_the_client_closes_the_connection_at_any_point() {
     assert_eq!(refused.refused().reason, ReasonCode::Banned);
 }
 
+// [MQTT-4.12.0-4]
+#[test]
+fn a_client_that_is_rejected_does_not_touch_the_one_that_it_claims_to_be() {
+    let world = World::new().authenticated_by(script);
+    let mut client = authenticated(&world);
+
+    let mut impostor = begin(&world);
+    expect_auth(&mut impostor);
+    client.ping();
+    send_auth(&mut impostor, ContinueAuthentication, "M", b"not me");
+
+    assert_eq!(impostor.expect_connack().reason, NotAuthorized);
+    impostor.expect_closed();
+    client.ping();
+    client.expect_nothing();
+}
+
 // [MQTT-4.12.0-5]
 #[test]
 fn an_auth_of_the_client_with_another_method_or_none_closes_the_connection() {

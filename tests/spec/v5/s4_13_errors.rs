@@ -1,5 +1,5 @@
 use crate::common::*;
-use fulmar::codec::Disconnect;
+use fulmar::codec::{Disconnect, Packet};
 use fulmar::types::ReasonCode::{
     self, MalformedPacket, PacketTooLarge, ProtocolError, ReceiveMaximumExceeded, TopicAliasInvalid,
 };
@@ -55,6 +55,24 @@ fn a_protocol_error_closes_the_connection_with_its_reason_code() {
 
 // [MQTT-4.13.1-1]
 #[test]
+fn an_acknowledgement_that_does_not_belong_to_its_message_closes_the_connection() {
+    for (qos, first) in
+        [(AtLeastOnce, 0x50), (AtLeastOnce, 0x70), (ExactlyOnce, 0x40), (ExactlyOnce, 0x70)]
+    {
+        let world = World::new();
+        let mut client = world.connect(V5, "client").open();
+        client.subscribe("t", ExactlyOnce);
+        world.connect(V5, "publisher").open().publish("t", "", qos);
+        assert_eq!(client.expect_publish().packet_id, Some(packet_id(1)));
+
+        client.send_bytes(&[first, 2, 0, 1]);
+
+        client.expect_disconnect(ProtocolError);
+    }
+}
+
+// [MQTT-4.13.1-1]
+#[test]
 fn a_limit_that_is_passed_closes_the_connection_with_its_reason_code() {
     for (bytes, reason) in [
         (&b"\x30\x15\0\x01tx"[..], PacketTooLarge),
@@ -72,7 +90,7 @@ fn a_limit_that_is_passed_closes_the_connection_with_its_reason_code() {
         assert_eq!(client.expect_connack().reason, ReasonCode::Success);
         client.send_bytes(bytes);
         let last = client.received().pop().expect("DISCONNECT");
-        let fulmar::codec::Packet::Disconnect(disconnect) = last else { panic!("{last:?}") };
+        let Packet::Disconnect(disconnect) = last else { panic!("expected DISCONNECT: {last:?}") };
         assert_eq!(disconnect.reason, reason);
         client.expect_closed();
     }

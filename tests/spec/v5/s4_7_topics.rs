@@ -1,5 +1,7 @@
 use crate::common::*;
-use fulmar::types::ReasonCode::{MalformedPacket, NoMatchingSubscribers, ProtocolError, Success};
+use fulmar::types::ReasonCode::{
+    MalformedPacket, NoMatchingSubscribers, NotAuthorized, ProtocolError, Success,
+};
 
 // [MQTT-4.7.0-1]
 #[test]
@@ -106,6 +108,23 @@ fn what_the_server_tells_of_itself_is_not_for_leading_wildcards() {
 
     client.expect_nothing();
     assert!(!curious.messages().is_empty());
+}
+
+// Section 4.7.2
+#[test]
+fn nobody_but_the_server_publishes_under_sys_not_even_by_a_will() {
+    let world = World::new();
+    let mut watcher = world.connect(V5, "watcher").open();
+    watcher.subscribe("$SYS/#", AtMostOnce);
+
+    let forged = || will("$SYS/broker/version", "forged", AtMostOnce);
+    assert_eq!(world.connect(V5, "client").will(forged()).refused().reason, NotAuthorized);
+    assert_eq!(world.connect(V311, "client").will(forged()).refused().reason, NotAuthorized);
+    let mut client = world.connect(V5, "client").open();
+    let reason = client.publish("$SYS/broker/version", "forged", AtLeastOnce);
+
+    assert_eq!(reason, NotAuthorized);
+    watcher.expect_nothing();
 }
 
 // [MQTT-4.7.2-1]
