@@ -196,7 +196,7 @@ impl Shared {
     /// sent: the client gets no acknowledgement and keeps its message.
     fn commit(&self, core: &mut Core, actions: &mut Actions) {
         let Some(batch) = core.broker.take_batch() else { return };
-        match self.commits.submit(&batch) {
+        match self.commits.submit(batch) {
             Ok(durable) => core.broker.handle_committed(durable, actions),
             Err(error) => {
                 if self.mistakes.admit(self.clock.now()) {

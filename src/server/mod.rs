@@ -22,7 +22,7 @@ use crate::auth::NoCredentials;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::net::{Clock, Entropy, Shared};
-use crate::store::{Commits, MemoryStore};
+use crate::store::Commits;
 use listeners::Bound;
 use signals::Signals;
 
@@ -74,7 +74,7 @@ impl Server {
         let clock = Clock::start();
         let broker = Broker::new(settings::broker(&config), Entropy::default().draw(), clock.now());
         let setup = settings::setup(&config, Box::new(NoCredentials));
-        let commits = Commits::new(MemoryStore::default());
+        let commits = Commits::none();
         let shared = Arc::new(Shared::new(broker, commits, clock, setup));
         Ok(Self { runtime, listeners, shared, config })
     }

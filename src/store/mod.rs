@@ -4,7 +4,10 @@
 mod commit;
 mod memory;
 
-pub use commit::Commits;
+pub use commit::{
+    CommitSettings, CommitState, CommitStats, Commits, HISTOGRAM_MICROS, Histogram, Micros,
+    NUMBERS_UNTOLD_MAX, OnDurable, Progress, Recovered, recover,
+};
 pub use memory::MemoryStore;
 
 use std::ops::ControlFlow;
