@@ -16,7 +16,10 @@ mod witness;
 
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
-pub use commit::Commits;
+pub use commit::{
+    CommitSettings, CommitState, CommitStats, Commits, HISTOGRAM_MICROS, Histogram, Micros,
+    NUMBERS_UNTOLD_MAX, OnDurable, Progress, Recovered, recover,
+};
 pub use damage::set_aside;
 pub use error::StoreError;
 pub use lock::DirectoryLock;
