@@ -216,7 +216,9 @@ impl Ledger {
             return;
         }
         // What was sent twice may have been routed twice, and a subscription made in between.
-        let routed_once = sent.qos != QoS::AtLeastOnce || sent.sends == 1;
+        // One of QoS 2 may have been refused the first time, for want of room to retain it.
+        let refusable = sent.qos == QoS::AtLeastOnce || sent.retain;
+        let routed_once = !refusable || sent.sends == 1;
         let stream = (sent.publisher, sent.topic.clone(), sent.qos, seen.qos);
         let newest = self.readers[client].newest.entry(stream).or_insert(seen.key);
         assert!(!routed_once || *newest <= seen.key, "after {newest:?}: {seen:?}");

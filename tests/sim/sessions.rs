@@ -166,22 +166,21 @@ impl Sessions {
     }
 
     /// CONNACK: what the client is `told` of its session must be what was decided. Returns whether
-    /// the session goes on.
+    /// the session goes on, if that can be known.
     pub fn connected(
         &mut self,
         client: usize,
         link: LinkId,
         connack: &ConnAck<'_>,
         told: Option<bool>,
-    ) -> bool {
+    ) -> Option<bool> {
         let connection = self.clients[client].connection.as_mut().filter(|c| c.link == link);
-        let Some(connection) = connection else { return told.unwrap_or(true) };
-        let present = told.unwrap_or(connection.session_present != Expected::Absent);
-        match connection.session_present {
-            Expected::Present => assert!(present, "client {client} lost its session"),
-            Expected::Absent => assert!(!present, "client {client} found a session"),
-            Expected::Either => {}
-        }
+        let Some(connection) = connection else { return told.or(Some(true)) };
+        let present = match connection.session_present {
+            Expected::Either => told,
+            expected => Some(expected == Expected::Present),
+        };
+        assert!(told.is_none() || told == present, "client {client} was told {told:?}");
         connection.expiry_secs = connack.session_expiry_secs.unwrap_or(connection.expiry_secs);
         connection.keep_alive_secs =
             connack.server_keep_alive_secs.unwrap_or(connection.keep_alive_secs);

@@ -224,11 +224,8 @@ impl Wire {
         assert!(!std::mem::replace(&mut line.open, true), "a second CONNACK");
         // 3.1 has no Session Present: what was decided is what holds.
         let told = (line.protocol != Protocol::V31).then_some(connack.session_present);
-        if !self.sessions.connected(client, id, connack, told) {
-            self.exchanges[client].open.clear();
-            self.exchanges[client].doubtful.clear();
-            self.exchanges[client].finished.clear();
-        }
+        let present = self.sessions.connected(client, id, connack, told);
+        self.exchanges[client].connected(present);
     }
 
     fn publish(&mut self, id: LinkId, client: usize, publish: &Publish<'_>, now: Timestamp) {
@@ -338,6 +335,19 @@ fn copy((id, exchange): (&PacketId, &Exchange)) -> (PacketId, Exchange) {
 }
 
 impl Exchanges {
+    /// They go on, are over, or nobody can say.
+    fn connected(&mut self, present: Option<bool>) {
+        match present {
+            Some(true) => {}
+            Some(false) => {
+                self.open.clear();
+                self.doubtful.clear();
+                self.finished.clear();
+            }
+            None => self.doubtful.append(&mut self.open),
+        }
+    }
+
     /// A PUBLISH goes out: gives the order of its first one.
     fn start(&mut self, id: PacketId, new: Exchange, dup: bool) -> u64 {
         let key = new.key;
