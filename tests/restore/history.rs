@@ -83,7 +83,8 @@ fn take(world: &World, clients: &mut [Option<Client>], who: usize, step: Step) {
             clients.fill_with(|| None);
             let mut shell = world.shell().borrow_mut();
             let count = shell.waiting.len() * usize::from(share) / 256;
-            let last = shell.waiting.iter().take(count).last().map_or(Lsn::NONE, |batch| batch.lsn);
+            let last =
+                shell.waiting.iter().take(count).next_back().map_or(Lsn::NONE, |batch| batch.lsn);
             shell.crash(last);
         }
         Step::Lose => {

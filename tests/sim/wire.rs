@@ -241,9 +241,10 @@ impl Wire {
         let may_move = shared && publish.qos == QoS::AtLeastOnce;
         let exchange =
             Exchange { key, qos: publish.qos, order: 0, released: false, link: id, may_move };
-        let order = self.exchanges[client].start(packet_id, exchange, publish.dup);
+        let after = line.last_resent.unwrap_or(0);
+        let order = self.exchanges[client].start(packet_id, exchange, publish.dup, after);
         if publish.dup {
-            assert!(line.last_resent < Some(order), "sent again out of order: {key:?}");
+            assert!(line.last_resent <= Some(order), "sent again out of order: {key:?}");
             line.last_resent = Some(order);
         }
         line.unfinished.insert(packet_id);
@@ -348,8 +349,9 @@ impl Exchanges {
         }
     }
 
-    /// A PUBLISH goes out: gives the order of its first one.
-    fn start(&mut self, id: PacketId, new: Exchange, dup: bool) -> u64 {
+    /// A PUBLISH goes out: gives the order of its first one. One that was never seen but may have
+    /// been sent before a crash has its place behind what is sent again before it.
+    fn start(&mut self, id: PacketId, new: Exchange, dup: bool, after: u64) -> u64 {
         let key = new.key;
         if let Some(doubtful) = self.doubtful.remove(&id).filter(|old| dup && old.key == key) {
             self.open.entry(id).or_insert(doubtful);
@@ -358,9 +360,10 @@ impl Exchanges {
             None => {
                 let again = self.may_be_again >= Some(key);
                 assert!(!dup || again, "DUP on the first PUBLISH: {key:?}, packet id {id}");
-                self.count += 1;
-                self.open.insert(id, Exchange { order: self.count, ..new });
-                self.count
+                self.count += u64::from(!dup);
+                let order = if dup { after } else { self.count };
+                self.open.insert(id, Exchange { order, ..new });
+                order
             }
             Some(exchange) => {
                 let of = exchange.key;

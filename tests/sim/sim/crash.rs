@@ -15,7 +15,8 @@ impl Sim {
         let waiting = self.shell.waiting.len();
         let kept = self.crashing.index(waiting + 1);
         let lossless = kept == waiting;
-        let last = self.shell.waiting.iter().take(kept).last().map_or(Lsn::NONE, |batch| batch.lsn);
+        let last =
+            self.shell.waiting.iter().take(kept).next_back().map_or(Lsn::NONE, |batch| batch.lsn);
         self.trace.note(self.shell.now, || format!("the server crashes, {kept} of {waiting} kept"));
 
         let dropped = &self.shell.broker.stats().dropped;
