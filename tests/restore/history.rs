@@ -73,10 +73,8 @@ proptest! {
 
 fn take(world: &World, clients: &mut [Option<Client>], who: usize, step: Step) {
     match step {
-        Step::Connect { .. } => {
-            let old = std::mem::replace(&mut clients[who], Some(connect(world, who, &step)));
-            drop(old);
-        }
+        // A link that the client still has is taken over.
+        Step::Connect { .. } => clients[who] = Some(connect(world, who, &step)),
         Step::Pass(millis) => world.advance(Duration::from_millis(millis)),
         Step::Commit => world.commit(),
         Step::Crash(share) => {
