@@ -216,25 +216,6 @@ fn a_message_larger_than_the_client_takes_does_not_block_the_queue() {
     assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);
 }
 
-/// `[MQTT-3.1.2-25]`: each connection says anew what the client takes.
-#[test]
-fn a_message_that_has_become_too_large_does_not_block_what_is_sent_again() {
-    let mut outbound = Outbound::default();
-    offer(&mut outbound, "much too long", 1);
-    offer(&mut outbound, "ok", 1);
-    assert_eq!(sent(&mut outbound).len(), 2);
-    outbound.start_connection();
-    let context = Context { protocol: Protocol::V5, maximum_packet_size: 10, ..context() };
-
-    let mut dropped = Vec::new();
-    let next = outbound.poll(&context, &mut dropped);
-
-    assert!(matches!(next, Some(Outgoing::Publish(delivery)) if delivery.id == Some(id(2))));
-    assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);
-    assert_eq!(outbound.handle_puback(id(2)), Ok(1));
-    assert!(outbound.is_empty());
-}
-
 #[test]
 fn what_is_not_durable_waits_and_so_does_all_behind_it_in_its_queue() {
     let mut outbound = Outbound::default();

@@ -73,17 +73,16 @@ proptest! {
 
 fn take(world: &World, clients: &mut [Option<Client>], who: usize, step: Step) {
     match step {
-        Step::Connect { .. } => {
-            let old = std::mem::replace(&mut clients[who], Some(connect(world, who, &step)));
-            drop(old);
-        }
+        // A link that the client still has is taken over.
+        Step::Connect { .. } => clients[who] = Some(connect(world, who, &step)),
         Step::Pass(millis) => world.advance(Duration::from_millis(millis)),
         Step::Commit => world.commit(),
         Step::Crash(share) => {
             clients.fill_with(|| None);
             let mut shell = world.shell().borrow_mut();
             let count = shell.waiting.len() * usize::from(share) / 256;
-            let last = shell.waiting.iter().take(count).last().map_or(Lsn::NONE, |batch| batch.lsn);
+            let last =
+                shell.waiting.iter().take(count).next_back().map_or(Lsn::NONE, |batch| batch.lsn);
             shell.crash(last);
         }
         Step::Lose => {

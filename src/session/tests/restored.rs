@@ -69,6 +69,25 @@ fn of_two_messages_with_one_packet_id_the_released_one_counts() {
     assert_eq!(poll(&mut outbound), None);
 }
 
+/// `[MQTT-3.1.2-25]`: each connection says anew what the client takes.
+#[test]
+fn a_message_that_has_become_too_large_does_not_block_what_is_sent_again() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "much too long", 1);
+    offer(&mut outbound, "ok", 1);
+    assert_eq!(sent(&mut outbound).len(), 2);
+    outbound.start_connection();
+    let context = Context { protocol: Protocol::V5, maximum_packet_size: 10, ..context() };
+
+    let mut dropped = Vec::new();
+    let next = outbound.poll(&context, &mut dropped);
+
+    assert!(matches!(next, Some(Outgoing::Publish(delivery)) if delivery.id == Some(id(2))));
+    assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);
+    assert_eq!(outbound.handle_puback(id(2)), Ok(1));
+    assert!(outbound.is_empty());
+}
+
 /// What a journal has of a delivery.
 fn kept(payload: &str, qos: u8) -> Unfinished {
     let NewDelivery { message, qos, retain, subscription_ids, .. } = new(payload, qos);
