@@ -72,6 +72,11 @@ impl Committer {
         Ok(bytes)
     }
 
+    /// Makes what was written survive a power cut.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.store.sync()
+    }
+
     /// Whether the journal is longer than it should be.
     pub fn wants_to_fold(&self) -> bool {
         self.folder.journal_bytes() > self.settings.journal_bytes_max

@@ -60,6 +60,9 @@ pub struct CommitSettings {
     pub fold_step_bytes: usize,
     /// Between two attempts to write to a store that is full.
     pub retry: Duration,
+    /// The longest that what was written waits to be synced, in a store that does not sync by itself
+    /// ([`Durability::Os`](super::Durability::Os)); `None` for one that does.
+    pub sync_interval: Option<Duration>,
 }
 
 impl Default for CommitSettings {
@@ -69,6 +72,7 @@ impl Default for CommitSettings {
             journal_bytes_max: 64 * 1024 * 1024,
             fold_step_bytes: 256 * 1024,
             retry: Duration::from_secs(1),
+            sync_interval: None,
         }
     }
 }

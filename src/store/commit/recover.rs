@@ -160,7 +160,7 @@ impl Recovery<'_> {
     fn advance(&mut self, blob: &Blob) {
         self.progress.records += 1;
         self.progress.bytes += blob.len() as u64;
-        if self.progress.records % REPORT_RECORDS == 0 {
+        if self.progress.records.is_multiple_of(REPORT_RECORDS) {
             (self.report)(self.progress);
         }
     }

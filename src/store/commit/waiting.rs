@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -35,8 +36,8 @@ struct Waiting {
 pub enum Wait {
     /// Not at all: it has something else to do.
     No,
-    /// Until it is time to try again what the store had no room for.
-    ForRetry,
+    /// So long, then it has something else to do.
+    AtMost(Duration),
     /// Until there is some.
     ForWork,
 }
@@ -99,7 +100,7 @@ impl Pipeline {
         if waiting.batches.is_empty() && !waiting.stopping {
             match wait {
                 Wait::No => {}
-                Wait::ForRetry => _ = self.work.wait_for(&mut waiting, self.settings.retry),
+                Wait::AtMost(time) => _ = self.work.wait_for(&mut waiting, time),
                 Wait::ForWork => self.work.wait(&mut waiting),
             }
         }

@@ -15,6 +15,8 @@ pub struct Worker {
     on_durable: OnDurable,
     /// The disk had no room for folding: not before the next attempt is due.
     fold_blocked: bool,
+    /// By the clock, where the store has to be told to sync.
+    unsynced_since: Option<u64>,
 }
 
 /// The thread is not to go on.
@@ -30,7 +32,7 @@ impl Worker {
         clock: Micros,
         on_durable: OnDurable,
     ) -> Self {
-        Self { pipeline, committer, clock, on_durable, fold_blocked: false }
+        Self { pipeline, committer, clock, on_durable, fold_blocked: false, unsynced_since: None }
     }
 
     /// Works until the pipeline is stopped or the store fails.
@@ -40,22 +42,53 @@ impl Worker {
     }
 
     fn turn(&mut self) -> Result<(), Over> {
-        let wait = match (self.committer.wants_to_fold(), self.fold_blocked) {
-            (true, false) => Wait::No,
-            (true, true) => Wait::ForRetry,
-            (false, _) => Wait::ForWork,
-        };
-        match self.pipeline.next(wait) {
+        match self.pipeline.next(self.patience()) {
             Work::Commit(batches) => {
                 let bytes = self.commit(batches)?;
-                self.keep_journal_short(bytes)
+                self.keep_journal_short(bytes)?;
+                self.sync_if_due()
             }
             Work::Idle => {
-                // There is folding to do, or to try again.
+                // There is something to fold, to try again or to sync.
                 self.fold_blocked = false;
-                self.keep_journal_short(0)
+                self.keep_journal_short(0)?;
+                self.sync_if_due()
             }
-            Work::Stop => Err(Over),
+            Work::Stop => self.sync().and(Err(Over)),
+        }
+    }
+
+    fn patience(&self) -> Wait {
+        let settings = &self.pipeline.settings;
+        match (self.committer.wants_to_fold(), self.unsynced_since, settings.sync_interval) {
+            (true, ..) if !self.fold_blocked => Wait::No,
+            (_, Some(_), Some(interval)) => Wait::AtMost(interval.min(settings.retry)),
+            (true, ..) => Wait::AtMost(settings.retry),
+            _ => Wait::ForWork,
+        }
+    }
+
+    fn sync_if_due(&mut self) -> Result<(), Over> {
+        let (Some(since), Some(interval)) =
+            (self.unsynced_since, self.pipeline.settings.sync_interval)
+        else {
+            return Ok(());
+        };
+        let waited = (self.clock)().saturating_sub(since);
+        if u128::from(waited) < interval.as_micros() { Ok(()) } else { self.sync() }
+    }
+
+    fn sync(&mut self) -> Result<(), Over> {
+        if self.unsynced_since.take().is_none() {
+            return Ok(());
+        }
+        self.committer.sync().map_err(|error| self.fail(&error))
+    }
+
+    /// Something was written, which the store may have to be told to sync.
+    fn note_write(&mut self) {
+        if self.pipeline.settings.sync_interval.is_some() && self.unsynced_since.is_none() {
+            self.unsynced_since = Some((self.clock)());
         }
     }
 
@@ -63,6 +96,9 @@ impl Worker {
     fn commit(&mut self, batches: Vec<Batch>) -> Result<u64, Over> {
         let packed = Packed::new(batches);
         let (bytes, micros) = self.write(&packed)?;
+        if bytes > 0 {
+            self.note_write();
+        }
         self.note_commit(&packed, bytes, micros);
         self.pipeline.durable.store(packed.last().0, Ordering::Release);
         (self.on_durable)(packed.last());
@@ -110,6 +146,7 @@ impl Worker {
                     return Ok(());
                 }
             };
+            self.note_write();
             let micros = (self.clock)().saturating_sub(started);
             let mut stats = self.pipeline.stats.lock();
             stats.fold_steps += 1;

@@ -69,6 +69,10 @@ impl Store for CrashStore {
         disk.moment()
     }
 
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.0.lock().moment()
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.lock().written.get(key)
     }

@@ -62,6 +62,27 @@ fn a_message_for_many_sessions_is_stored_once() {
 }
 
 #[test]
+fn a_message_that_is_done_with_everywhere_is_gone() {
+    for done in [settled, pubrec] {
+        let shelf = Shelf::default();
+        let settings = CommitSettings { fold_step_bytes: 1 << 20, ..EAGER };
+        let mut committer = shelf.committer(settings);
+        let m = message("t", &[7; 200]);
+        commit(&mut committer, &[&[opened(1), opened(2), queued(1, 0, &m), queued(2, 0, &m)]]);
+        fold_all(&mut committer);
+        assert_eq!((shelf.keys(keys::BODY).len(), shelf.keys(keys::BODY_COUNT).len()), (1, 1));
+
+        commit_at(&mut committer, 2, &[done(1, 0)]);
+        fold_all(&mut committer);
+        assert_eq!(shelf.keys(keys::BODY).len(), 1, "still in a queue");
+        commit_at(&mut committer, 3, &[done(2, 0)]);
+        fold_all(&mut committer);
+
+        assert_eq!((shelf.keys(keys::BODY).len(), shelf.keys(keys::BODY_COUNT).len()), (0, 0));
+    }
+}
+
+#[test]
 fn a_message_larger_than_a_chunk_comes_back() {
     let shelf = Shelf::default();
     let mut committer = shelf.committer(EAGER);

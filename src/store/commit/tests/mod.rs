@@ -27,6 +27,10 @@ impl Store for Shelf {
         self.0.lock().apply(operations)
     }
 
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.0.lock().sync()
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.lock().get(key)
     }
@@ -66,6 +70,7 @@ const EAGER: CommitSettings = CommitSettings {
     journal_bytes_max: 0,
     fold_step_bytes: 1,
     retry: Duration::from_millis(1),
+    sync_interval: None,
 };
 
 /// Commits each list as one batch and one group.

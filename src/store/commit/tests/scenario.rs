@@ -45,7 +45,9 @@ impl Scenario {
     }
 
     fn change(&mut self, what: u8, whom: u8) -> Vec<Change> {
-        if self.sessions.is_empty() || (what % 16 == 0 && self.sessions.len() < SESSIONS_MAX) {
+        if self.sessions.is_empty()
+            || (what.is_multiple_of(16) && self.sessions.len() < SESSIONS_MAX)
+        {
             self.next_session += 1;
             self.sessions.insert(self.next_session, Client::default());
             return vec![opened(self.next_session)];

@@ -65,7 +65,7 @@ fn the_journal_is_folded_while_batches_come() {
 
 #[test]
 fn a_store_that_fails_makes_nothing_durable_any_more() {
-    let faulty = Faulty::new(io::ErrorKind::Other);
+    let faulty = Faulty::new(failed);
     let (commits, durable) = start(Box::new(faulty.clone()), settings());
     commits.submit(batch(1)).expect("works still");
     assert_eq!(durable.recv(), Ok(Lsn(1)));
@@ -82,7 +82,7 @@ fn a_store_that_fails_makes_nothing_durable_any_more() {
 
 #[test]
 fn a_full_disk_is_tried_again_until_there_is_room() {
-    let faulty = Faulty::new(io::ErrorKind::StorageFull);
+    let faulty = Faulty::new(full);
     faulty.break_it(true);
     let (commits, durable) = start(Box::new(faulty.clone()), settings());
     commits.submit(batch(1)).expect("taken");
@@ -99,7 +99,7 @@ fn a_full_disk_is_tried_again_until_there_is_room() {
 
 #[test]
 fn what_waits_for_a_full_disk_cancels_out_when_it_is_too_much() {
-    let faulty = Faulty::new(io::ErrorKind::StorageFull);
+    let faulty = Faulty::new(full);
     faulty.break_it(true);
     let settings = CommitSettings { waiting_bytes_max: 10_000, ..settings() };
     let (commits, durable) = start(Box::new(faulty.clone()), settings);
@@ -121,7 +121,7 @@ fn what_waits_for_a_full_disk_cancels_out_when_it_is_too_much() {
 
 #[test]
 fn the_end_does_not_wait_for_a_full_disk() {
-    let faulty = Faulty::new(io::ErrorKind::StorageFull);
+    let faulty = Faulty::new(full);
     faulty.break_it(true);
     let settings = CommitSettings { retry: Duration::from_secs(3600), ..settings() };
     let (commits, _durable) = start(Box::new(faulty.clone()), settings);
@@ -136,7 +136,7 @@ fn the_end_does_not_wait_for_a_full_disk() {
 
 #[test]
 fn congestion_begins_one_byte_past_the_limit_and_ends_with_the_write() {
-    let faulty = Faulty::new(io::ErrorKind::StorageFull);
+    let faulty = Faulty::new(full);
     faulty.break_it(true);
     let cost = super::super::fold::cost_of(&batch(2).changes[0]);
     let settings = CommitSettings { waiting_bytes_max: 2 * cost, ..settings() };
@@ -153,6 +153,36 @@ fn congestion_begins_one_byte_past_the_limit_and_ends_with_the_write() {
     faulty.break_it(false);
     while durable.recv() != Ok(Lsn(4)) {}
     assert!(!commits.is_congested());
+}
+
+#[test]
+fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end() {
+    let faulty = Faulty::new(failed);
+    let time = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&time);
+    let settings = CommitSettings { sync_interval: Some(Duration::from_millis(1)), ..settings() };
+    let (told, durable) = mpsc::channel();
+    let commits = Commits::start(
+        Box::new(faulty.clone()),
+        Lsn::NONE,
+        settings,
+        Box::new(move || clock.load(Ordering::SeqCst)),
+        Box::new(move |lsn| told.send(lsn).unwrap_or(())),
+    )
+    .expect("started");
+    commits.submit(batch(1)).expect("works");
+    assert_eq!(durable.recv(), Ok(Lsn(1)));
+    time.store(999, Ordering::SeqCst);
+    assert_eq!(faulty.syncs.load(Ordering::SeqCst), 0);
+
+    time.store(1000, Ordering::SeqCst);
+    while faulty.syncs.load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+    commits.submit(batch(2)).expect("works");
+    commits.finish();
+
+    assert_eq!(faulty.syncs.load(Ordering::SeqCst), 2);
 }
 
 #[test]
@@ -196,15 +226,24 @@ fn batch(lsn: u64) -> Batch {
 #[derive(Clone)]
 struct Faulty {
     shelf: Shelf,
-    kind: io::ErrorKind,
+    error: fn() -> StoreError,
     broken: Arc<AtomicBool>,
     attempts: Arc<AtomicU64>,
+    syncs: Arc<AtomicU64>,
+}
+
+fn full() -> StoreError {
+    StoreError::Full { free_bytes: 0, kept_bytes: 1 }
+}
+
+fn failed() -> StoreError {
+    io::Error::other("broken").into()
 }
 
 impl Faulty {
-    fn new(kind: io::ErrorKind) -> Self {
-        let (shelf, broken, attempts) = Default::default();
-        Self { shelf, kind, broken, attempts }
+    fn new(error: fn() -> StoreError) -> Self {
+        let (shelf, broken, attempts, syncs) = Default::default();
+        Self { shelf, error, broken, attempts, syncs }
     }
 
     fn break_it(&self, broken: bool) {
@@ -226,9 +265,14 @@ impl Store for Faulty {
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         match self.broken.load(Ordering::SeqCst) {
-            true => Err(io::Error::from(self.kind).into()),
+            true => Err((self.error)()),
             false => self.shelf.apply(operations),
         }
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        self.shelf.sync()
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
