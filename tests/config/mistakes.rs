@@ -60,7 +60,7 @@ FILE:30: log.filter: "inof" is not a level (off, error, warn, info, debug, trace
 fn an_engine_goes_with_what_it_can_promise() {
     assert_eq!(
         mistakes_of("[store]\nengine = \"sled\"\n"),
-        "FILE:2: store.engine: keeps what is promised on disk: set store.durability to \"disk\""
+        "FILE:2: store.engine: keeps what is promised on disk: set store.durability to \"disk\" or \"os\""
     );
     assert_eq!(
         mistakes_of("[store]\ndurability = \"disk\"\n"),
