@@ -1,4 +1,5 @@
 //! Figures, by `cargo test --release --lib commit::tests::measure -- --ignored --nocapture`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "measures and prints")]
 
 use std::time::Instant;
 
@@ -40,7 +41,7 @@ fn measure_recovery(name: &str, sessions: u64, open: Open) {
     let directory = tempfile::tempdir().expect("temporary");
     let settings = CommitSettings::default();
     let mut committer = Committer::open(open(directory.path()), settings).expect("opens");
-    let started = now();
+    let started = Instant::now();
     let mut lsn = 0;
     let mut commit = |committer: &mut Committer, changes| {
         lsn += 1;
@@ -66,18 +67,18 @@ fn measure_recovery(name: &str, sessions: u64, open: Open) {
     let folded = started.elapsed();
     drop(committer);
 
-    let started = now();
+    let started = Instant::now();
     let mut store = open(directory.path());
     let opened = started.elapsed();
     let recovered = recover(&mut *store, &mut |_| {}).expect("recovers");
     let all = started.elapsed();
     let queued: usize = recovered.image.sessions.values().map(|image| image.queue.len()).sum();
     assert_eq!(queued as u64, MESSAGES);
-    report(&format!(
+    println!(
         "{name}, {sessions} sessions: filled in {filled:?} (journal {journal_mib} MiB), all folded \
          after {folded:?}, {} MiB on disk; opened in {opened:?}, recovered after {all:?}",
         store.size_bytes().expect("counts") >> 20,
-    ));
+    );
 }
 
 fn measure_commits(name: &str, changes: u64, open: Open) {
@@ -85,7 +86,7 @@ fn measure_commits(name: &str, changes: u64, open: Open) {
     let directory = tempfile::tempdir().expect("temporary");
     let settings = CommitSettings::default();
     let mut committer = Committer::open(open(directory.path()), settings).expect("opens");
-    let started = now();
+    let started = Instant::now();
     let mut folding = Duration::ZERO;
     let mut slowest = Duration::ZERO;
     for group in 0..GROUPS {
@@ -96,7 +97,7 @@ fn measure_commits(name: &str, changes: u64, open: Open) {
         let packed =
             committer::Packed::new(vec![Batch { lsn: Lsn(group + 1), changes: changes.collect() }]);
         committer.commit(&packed).expect("writes");
-        let fold_started = now();
+        let fold_started = Instant::now();
         if committer.wants_to_fold() {
             committer.fold().expect("folds");
             slowest = slowest.max(fold_started.elapsed());
@@ -105,19 +106,9 @@ fn measure_commits(name: &str, changes: u64, open: Open) {
     }
     let took = started.elapsed();
     let rate = (GROUPS * changes) as f64 / took.as_secs_f64();
-    report(&format!(
+    println!(
         "{name}, {changes} changes: {:?} a commit, {rate:.0} changes/s (folding {folding:?} of \
          {took:?}, slowest step {slowest:?})",
         (took - folding) / GROUPS as u32,
-    ));
-}
-
-#[expect(clippy::disallowed_methods, reason = "measures")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[expect(clippy::disallowed_macros, reason = "for whoever asked for figures")]
-fn report(line: &str) {
-    println!("{line}");
+    );
 }
