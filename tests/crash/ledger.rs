@@ -118,11 +118,6 @@ impl Ledger {
         receiver.got.entry(topic.to_owned()).or_default().push(number);
     }
 
-    /// How often the messages of `topic` came to `client`.
-    pub fn count(&self, client: &str, topic: &str) -> usize {
-        self.receivers[client].got.get(topic).map_or(0, Vec::len)
-    }
-
     /// Whether all that must come has come.
     pub fn is_complete(&self) -> bool {
         let sure = |armed: &Armed| *armed == Armed::Surely;
@@ -191,6 +186,18 @@ impl Ledger {
             }
         }
         found.into_iter().for_each(|(violation, case)| self.violation(violation, case));
+    }
+
+    /// After a message was published to the `topic` of a subscription that was acknowledged, or whose
+    /// end was.
+    pub fn check_subscription(&mut self, client: &str, topic: &str, subscribed: bool) {
+        let count = self.receivers[client].got(topic).len();
+        let case = format!("{client} {topic}: {count} times");
+        match (subscribed, count) {
+            (true, 0) => self.violation(Violation::SubscriptionLost, case),
+            (false, 1..) => self.violation(Violation::SubscriptionBack, case),
+            _ => {}
+        }
     }
 
     pub fn summary(&self) -> String {
@@ -279,4 +286,20 @@ fn a_will_that_comes_twice_or_in_spite_of_a_return_is_found() {
     ledger.delivered("s", NEVER, 1);
     ledger.check_deliveries();
     assert_eq!(ledger.violations[&Violation::WillWrong].len(), 2);
+}
+
+#[test]
+fn a_subscription_that_is_gone_or_back_is_found() {
+    let mut ledger = Ledger::default();
+    ledger.subscribed("s", QoS::ExactlyOnce);
+    ledger.delivered("s", "x/1", 1);
+
+    ledger.check_subscription("s", "x/1", true);
+    ledger.check_subscription("s", "x/2", false);
+    assert!(ledger.violations.is_empty());
+
+    ledger.check_subscription("s", "x/1", false);
+    ledger.check_subscription("s", "x/2", true);
+    let found: Vec<_> = ledger.violations.keys().collect();
+    assert_eq!(found, [&Violation::SubscriptionLost, &Violation::SubscriptionBack]);
 }

@@ -57,6 +57,7 @@ fn a_broker_that_keeps_nothing_is_found_out() {
         cycles: 3,
         seed: seed(),
         patience: Duration::from_millis(1_200),
+        spared: false,
     });
 
     let expected = [
@@ -71,6 +72,19 @@ fn a_broker_that_keeps_nothing_is_found_out() {
     }
 }
 
+/// And none fails where only connections are lost.
+#[test]
+fn a_broker_that_is_spared_passes() {
+    passes(&Plan {
+        engine: "memory",
+        durability: "memory",
+        cycles: cycles(),
+        seed: seed(),
+        patience: Duration::from_secs(6),
+        spared: true,
+    });
+}
+
 #[test]
 #[should_panic(expected = "the broker ended before it listened")]
 fn an_engine_that_the_binary_does_not_know_fails_the_run() {
@@ -78,12 +92,20 @@ fn an_engine_that_the_binary_does_not_know_fails_the_run() {
 }
 
 fn survives(engine: &'static str) {
-    let cycles = number("FULMAR_CRASH_CYCLES").unwrap_or(GATE_CYCLES);
-    let patience = Duration::from_secs(6);
-    let plan = Plan { engine, durability: "disk", cycles, seed: seed(), patience };
-    let outcome = run(&plan);
-    println!("{engine}: {}", outcome.summary);
-    assert!(outcome.violations.is_empty(), "{}", report(&plan, &outcome));
+    passes(&Plan {
+        engine,
+        durability: "disk",
+        cycles: cycles(),
+        seed: seed(),
+        patience: Duration::from_secs(6),
+        spared: false,
+    });
+}
+
+fn passes(plan: &Plan) {
+    let outcome = run(plan);
+    println!("{}: {}", plan.engine, outcome.summary);
+    assert!(outcome.violations.is_empty(), "{}", report(plan, &outcome));
 }
 
 fn report(plan: &Plan, outcome: &Outcome) -> String {
@@ -96,6 +118,10 @@ fn report(plan: &Plan, outcome: &Outcome) -> String {
         cases.iter().take(10).for_each(|case| report += &format!("  {case}\n"));
     }
     report + &outcome.summary
+}
+
+fn cycles() -> u64 {
+    number("FULMAR_CRASH_CYCLES").unwrap_or(GATE_CYCLES)
 }
 
 fn seed() -> u64 {

@@ -19,6 +19,8 @@ pub struct Plan {
     /// How long nothing at all comes before what has not come counts as lost; longer than the
     /// delay of a will.
     pub patience: Duration,
+    /// Only connections are cut, and the broker lives on.
+    pub spared: bool,
 }
 
 pub struct Outcome {
@@ -66,6 +68,7 @@ pub fn run(plan: &Plan) -> Outcome {
 struct Run<'a> {
     plan: &'a Plan,
     place: Place,
+    spared: Option<Broker>,
     rng: Rng,
     clients: Vec<Client>,
     /// Of this cycle: they do not come back.
@@ -92,6 +95,7 @@ impl<'a> Run<'a> {
         Self {
             plan,
             place: Place::create(plan.engine, plan.durability),
+            spared: None,
             rng: Rng::new(plan.seed),
             clients: clients.into(),
             doomed: Vec::new(),
@@ -102,19 +106,23 @@ impl<'a> Run<'a> {
 
     /// All subscriptions stand before the first message.
     fn begin(&mut self) {
-        let broker = Broker::start(&self.place);
+        let broker = self.start();
         self.connect_all(&broker);
         self.settle_until(|run| run.clients.iter().all(Client::is_done));
         self.crash(broker);
     }
 
+    fn start(&mut self) -> Broker {
+        self.spared.take().unwrap_or_else(|| Broker::start(&self.place))
+    }
+
     fn cycle(&mut self) {
-        if self.rng.chance(150) {
+        if !self.plan.spared && self.rng.chance(150) {
             let after = Duration::from_millis(self.rng.range(0..60));
             self.ledger.note(format_args!("killed {after:?} after its start"));
             Broker::start_and_kill(&self.place, after);
         }
-        let broker = Broker::start(&self.place);
+        let broker = self.start();
         self.audit(&broker);
         self.connect_some(&broker);
         self.live();
@@ -187,8 +195,11 @@ impl<'a> Run<'a> {
 
     /// What was on its way to a client still comes to it, or is lost with the broker.
     fn crash(&mut self, broker: Broker) {
-        broker.kill();
-        self.ledger.note("killed");
+        match self.plan.spared {
+            true => self.spared = Some(broker),
+            false => broker.kill(),
+        }
+        self.ledger.note("over");
         for client in self.clients.iter_mut().chain(&mut self.doomed) {
             if self.rng.chance(600) {
                 while let Turn::Packet(_) = client.turn(&mut self.ledger) {}
@@ -219,7 +230,7 @@ impl<'a> Run<'a> {
 
     /// Everybody finishes what is unfinished; then everything is held against the ledger.
     fn finish(&mut self) {
-        let broker = Broker::start(&self.place);
+        let broker = self.start();
         self.connect_all(&broker);
         self.settle_until(|run| run.is_drained());
         self.probe(&broker);
@@ -257,17 +268,8 @@ impl<'a> Run<'a> {
     fn check_subscriptions(&mut self) {
         for client in &self.clients {
             for (filter, standing) in client.collected() {
-                let count = self.ledger.count(&client.name, filter);
-                let case = format!("{} {filter}: {count} times", client.name);
-                match (standing, count) {
-                    (Standing::Subscribed, 0) => {
-                        self.ledger.violation(Violation::SubscriptionLost, case);
-                    }
-                    (Standing::Unsubscribed, 1..) => {
-                        self.ledger.violation(Violation::SubscriptionBack, case);
-                    }
-                    _ => {}
-                }
+                let subscribed = standing == Standing::Subscribed;
+                self.ledger.check_subscription(&client.name, filter, subscribed);
             }
         }
     }
