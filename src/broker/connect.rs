@@ -27,14 +27,20 @@ impl Broker {
         if existing.is_none() && self.sessions.len() >= self.settings.sessions_max {
             return Err(ReasonCode::QuotaExceeded);
         }
+        let was_journaled = existing.is_some_and(|key| self.sessions[key].journaled);
         let resumed = existing.and_then(|key| self.take_over(key, &connect, now, actions));
+        // Told too early that its old session is gone, the client might find it again after a crash.
+        let ended = match was_journaled && resumed.is_none() {
+            true => self.journal.current(),
+            false => Lsn::NONE,
+        };
         let key = match resumed {
             Some(key) => key,
             None => self.open_session(&connect),
         };
         let expiry_secs = connect.session_expiry_secs.min(self.settings.session_expiry_max_secs);
         let id = self.attach(key, &connect, now);
-        let gate = self.record_connect(key, expiry_secs, connect.will.as_ref());
+        let gate = self.record_connect(key, expiry_secs, connect.will.as_ref()).max(ended);
 
         let asked = connect.session_expiry_secs;
         let server_keep_alive_secs = self.server_keep_alive(&connect);
@@ -117,7 +123,7 @@ impl Broker {
     fn open_session(&mut self, connect: &Connect) -> SessionKey {
         let number = SessionNumber(self.next_session_number);
         self.next_session_number += 1;
-        let session = Session::new(connect.client_id.clone(), number, connect.protocol);
+        let session = Session::new(connect.client_id.clone(), number);
         self.sessions.insert(session)
     }
 
@@ -135,7 +141,6 @@ impl Broker {
         }
         let session = &mut self.sessions[key];
         session.conn = Some(id);
-        session.protocol = connect.protocol;
         session.scheduled = true;
         session.outbound.start_connection();
         id

@@ -1,7 +1,7 @@
 use super::timers::Timer;
 use super::{Actions, Broker};
 use crate::journal::{Change, session_ends_at};
-use crate::types::{ConnId, MessageHead, ReasonCode, SessionKey, Timestamp};
+use crate::types::{ConnId, Lsn, MessageHead, ReasonCode, SessionKey, Timestamp};
 
 impl Broker {
     /// The socket is gone. Called once for every connection, however it ended.
@@ -74,7 +74,12 @@ impl Broker {
 
     /// The session has lost its connection: the will is due, the expiry interval runs.
     /// Returns how much work it was.
-    fn detach(&mut self, key: SessionKey, now: Timestamp, actions: &mut Actions) -> usize {
+    pub(super) fn detach(
+        &mut self,
+        key: SessionKey,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) -> usize {
         let session = &mut self.sessions[key];
         session.conn = None;
         session.scheduled = false;
@@ -87,6 +92,10 @@ impl Broker {
         self.timers.set(ends_at, Timer::SessionEnd(key));
         let number = session.number;
         self.journal.record(|| Change::SessionDetached { session: number, expiry_secs, at: now });
+        let before = session.outbound.sent_before();
+        if before > 0 {
+            self.journal.record(|| Change::Sent { session: number, before });
+        }
 
         let handed_on = self.hand_on_to_others(key, actions);
         if !self.settings.queue_qos0_offline {
@@ -134,9 +143,11 @@ impl Broker {
             self.timers.cancel(at, Timer::Will(key));
         }
         let Some(will) = session.will.take() else { return 0 };
+        let mut gate = Lsn::NONE;
         if session.journaled {
+            // Seen before this is durable, it would be seen again after a crash.
             let number = session.number;
-            self.journal.record(|| Change::WillCleared { session: number });
+            gate = self.journal.record(|| Change::WillCleared { session: number });
         }
         let expires_at = MessageHead::expiry(now, will.expiry_secs);
         let message = match expires_at {
@@ -147,7 +158,7 @@ impl Broker {
             // There is nobody to tell when there is no room: it is counted.
             let _ = self.retain(&message);
         }
-        self.route(&message, Some(key), actions).receivers
+        self.route_behind(gate, &message, Some(key), actions).receivers
     }
 
     /// The session expiry interval has passed; returns how much work that was.

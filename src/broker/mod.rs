@@ -10,6 +10,7 @@ mod detach;
 mod outgoing;
 mod publish;
 mod replay;
+mod restore;
 mod sessions;
 mod settings;
 mod share;
@@ -198,14 +199,18 @@ impl Broker {
         let mut work = 0;
         while work < self.settings.work_max {
             let Some(timer) = self.timers.pop_due(now) else { break };
-            work += 1 + match timer {
-                Timer::KeepAlive(id) => self.check_keep_alive(id, now, actions),
-                Timer::Will(key) => self.publish_will(key, now, actions),
-                Timer::SessionEnd(key) => self.expire_session(key, now, actions),
-            };
+            work += 1 + self.handle_timer(timer, now, actions);
         }
         self.expire_retained(now);
         self.publish_sys(now, actions);
+    }
+
+    fn handle_timer(&mut self, timer: Timer, now: Timestamp, actions: &mut Actions) -> usize {
+        match timer {
+            Timer::KeepAlive(id) => self.check_keep_alive(id, now, actions),
+            Timer::Will(key) => self.publish_will(key, now, actions),
+            Timer::SessionEnd(key) => self.expire_session(key, now, actions),
+        }
     }
 
     /// When [`Self::handle_deadline`] has something to do next.

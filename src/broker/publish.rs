@@ -184,8 +184,20 @@ impl Broker {
         publisher: Option<SessionKey>,
         actions: &mut Actions,
     ) -> Routed {
-        let matches = self.subscriptions.matching(message.topic());
         let origin_gate = self.origin_gate(message, publisher);
+        self.route_behind(origin_gate, message, publisher, actions)
+    }
+
+    /// Queues the message for everyone who subscribed to its topic; nobody sees it before
+    /// `origin_gate` is durable.
+    pub(super) fn route_behind(
+        &mut self,
+        origin_gate: Lsn,
+        message: &Message,
+        publisher: Option<SessionKey>,
+        actions: &mut Actions,
+    ) -> Routed {
+        let matches = self.subscriptions.matching(message.topic());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
         for found in &matches.direct {
             routed.receivers += 1;

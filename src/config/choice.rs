@@ -56,12 +56,18 @@ choices! {
     Engine {
         /// In the memory of the process.
         Memory = "memory",
+        /// On disk, with sled.
+        Sled = "sled",
+        /// On disk, with fjall.
+        Fjall = "fjall",
     }
 
     /// What an acknowledgement promises.
     Durability {
         /// The message is in the memory of the process.
         Memory = "memory",
+        /// The message is synced to the disk.
+        Disk = "disk",
     }
 
     /// How log lines are written.

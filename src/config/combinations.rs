@@ -1,4 +1,4 @@
-use super::{Config, LISTENERS_MAX, Listener, Mistake, Origins};
+use super::{Config, Durability, Engine, LISTENERS_MAX, Listener, Mistake, Origins};
 
 /// What no broker can be, though each value alone is right.
 pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
@@ -9,7 +9,27 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         let problem = problem.or_else(|| (index == LISTENERS_MAX).then(too_many));
         found.extend(problem.map(|text| at_listener(index, origins, text)));
     }
+    found.extend(engine_without_its_promise(config).map(|(key, text)| Mistake {
+        origin: origins.of(key).clone(),
+        key: key.into(),
+        text: text.into(),
+    }));
     found
+}
+
+fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static str)> {
+    let in_memory = config.store.engine == Engine::Memory;
+    match (in_memory, config.store.durability) {
+        (true, Durability::Disk) => Some((
+            "store.durability",
+            "needs an engine on disk: store.engine \"sled\" or \"fjall\"",
+        )),
+        (false, Durability::Memory) => Some((
+            "store.engine",
+            "keeps what is promised on disk: set store.durability to \"disk\"",
+        )),
+        _ => None,
+    }
 }
 
 /// What is possible, but hardly meant.

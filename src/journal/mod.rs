@@ -4,7 +4,10 @@
 //! under one log sequence number. What waits for a change carries that number (see
 //! [`crate::types::Lsn`]) and is not sent before the store has reported it durable.
 
+mod image;
 pub mod record;
+
+pub use image::{Image, QueuedMessage, SessionImage, Unfinished};
 
 use crate::request::{EXPIRY_NEVER, Will};
 use crate::types::{
@@ -53,6 +56,9 @@ pub enum Change {
         retain: bool,
         subscription_ids: SubscriptionIds,
     },
+    /// Messages with numbers below `before` may have been sent, and none of these numbers is given
+    /// to another message. Noted when the connection is lost: until then all may have been.
+    Sent { session: SessionNumber, before: u64 },
     /// PUBREC came: from now on the exchange is a PUBREL, never again a PUBLISH.
     PubRecSeen { session: SessionNumber, number: u64 },
     /// The message at `number` is done with: acknowledged, dropped, expired or handed on.

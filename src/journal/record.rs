@@ -1,7 +1,11 @@
 //! Changes as bytes: the form in which a store keeps them.
 //!
 //! A record is a version byte and then changes, each a tag and its fields. Numbers are big-endian;
-//! texts, messages and lists have a 4-byte length in front.
+//! texts, messages and lists have a 4-byte length in front. A message stands there once, where it
+//! comes first: where it comes again, [`REPEATED`] and its place among the messages stand for it.
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::{Change, SessionNumber};
 use crate::request::Will;
@@ -12,6 +16,9 @@ use crate::types::{
 
 /// The form that is written. Another one is refused, never guessed at.
 const VERSION: u8 = 1;
+
+/// Set where a message's length would be: the rest is the place of a message that came before.
+const REPEATED: u32 = 1 << 31;
 
 /// Bytes that are not a record of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,11 +33,13 @@ pub enum RecordError {
 
 /// The record of these changes.
 pub fn encode(changes: &[Change]) -> Vec<u8> {
-    let mut writer = Writer(vec![VERSION]);
+    // Addresses are nobody's choice, so the hasher needs no chance.
+    let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+    let mut writer = Writer { bytes: vec![VERSION], messages: HashMap::with_hasher(hasher) };
     for change in changes {
         writer.change(change);
     }
-    writer.0
+    writer.bytes
 }
 
 /// The changes in a record.
@@ -43,15 +52,20 @@ pub fn decode(record: &[u8]) -> Result<Vec<Change>, RecordError> {
     if *version != VERSION {
         return Err(RecordError::Version(*version));
     }
-    let mut reader = Reader(rest);
+    let mut reader = Reader { bytes: rest, messages: Vec::new() };
     let mut changes = Vec::new();
-    while !reader.0.is_empty() {
+    while !reader.bytes.is_empty() {
         changes.push(reader.change().ok_or(RecordError::Damaged)?);
     }
     Ok(changes)
 }
 
-struct Writer(Vec<u8>);
+struct Writer {
+    bytes: Vec<u8>,
+    /// Places of the messages written so far, by where they stand in memory: the changes hold them
+    /// there as long as the writer lives.
+    messages: HashMap<*const u8, u32, ahash::RandomState>,
+}
 
 impl Writer {
     fn change(&mut self, change: &Change) {
@@ -75,16 +89,17 @@ impl Writer {
             Change::Queued { session, number, message, qos, retain, subscription_ids } => self
                 .tag(9, *session)
                 .u64(*number)
-                .bytes(message.as_bytes())
+                .message(message)
                 .u8(qos.bits())
                 .u8(u8::from(*retain))
                 .ids(subscription_ids),
             Change::PubRecSeen { session, number } => self.tag(10, *session).u64(*number),
             Change::Settled { session, number } => self.tag(11, *session).u64(*number),
-            Change::RetainedSet { message } => self.u8(12).bytes(message.as_bytes()),
+            Change::RetainedSet { message } => self.u8(12).message(message),
             Change::RetainedCleared { topic } => self.u8(13).text(topic),
             Change::WillArmed { session, will } => self.tag(14, *session).will(will),
             Change::WillCleared { session } => self.tag(15, *session),
+            Change::Sent { session, before } => self.tag(16, *session).u64(*before),
         };
     }
 
@@ -107,10 +122,24 @@ impl Writer {
 
     fn will(&mut self, will: &Will) -> &mut Self {
         let expiry = will.expiry_secs;
-        self.bytes(will.message.as_bytes())
+        self.message(&will.message)
             .u32(will.delay_secs)
             .u8(u8::from(expiry.is_some()))
             .u32(expiry.unwrap_or(0))
+    }
+
+    fn message(&mut self, message: &Message) -> &mut Self {
+        let place = self.messages.len() as u32;
+        match self.messages.entry(message.as_bytes().as_ptr()) {
+            Entry::Occupied(earlier) => {
+                let earlier = *earlier.get();
+                self.u32(REPEATED | earlier)
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(place);
+                self.bytes(message.as_bytes())
+            }
+        }
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
@@ -118,34 +147,38 @@ impl Writer {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.u32(u32::try_from(bytes.len()).expect("nothing from a packet is that long"));
-        self.0.extend_from_slice(bytes);
+        let len = u32::try_from(bytes.len()).ok().filter(|len| len & REPEATED == 0);
+        self.u32(len.expect("nothing from a packet is that long"));
+        self.bytes.extend_from_slice(bytes);
         self
     }
 
     fn u8(&mut self, value: u8) -> &mut Self {
-        self.0.push(value);
+        self.bytes.push(value);
         self
     }
 
     fn u16(&mut self, value: u16) -> &mut Self {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.bytes.extend_from_slice(&value.to_be_bytes());
         self
     }
 
     fn u32(&mut self, value: u32) -> &mut Self {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.bytes.extend_from_slice(&value.to_be_bytes());
         self
     }
 
     fn u64(&mut self, value: u64) -> &mut Self {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.bytes.extend_from_slice(&value.to_be_bytes());
         self
     }
 }
 
 /// Reads what [`Writer`] wrote; `None` where it cannot have.
-struct Reader<'a>(&'a [u8]);
+struct Reader<'a> {
+    bytes: &'a [u8],
+    messages: Vec<Message>,
+}
 
 impl<'a> Reader<'a> {
     fn change(&mut self) -> Option<Change> {
@@ -186,6 +219,7 @@ impl<'a> Reader<'a> {
             11 => Change::Settled { session, number: self.u64()? },
             14 => Change::WillArmed { session, will: self.will()? },
             15 => Change::WillCleared { session },
+            16 => Change::Sent { session, before: self.u64()? },
             _ => return None,
         })
     }
@@ -222,7 +256,13 @@ impl<'a> Reader<'a> {
     }
 
     fn message(&mut self) -> Option<Message> {
-        Message::from_bytes(self.bytes()?)
+        let len = self.u32()?;
+        if len & REPEATED != 0 {
+            return self.messages.get((len & !REPEATED) as usize).cloned();
+        }
+        let message = Message::from_bytes(self.slice(len)?)?;
+        self.messages.push(message.clone());
+        Some(message)
     }
 
     /// A filter was parsed with shared subscriptions when it was made.
@@ -251,9 +291,13 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = self.u32()? as usize;
-        let (bytes, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
+        let len = self.u32()?;
+        self.slice(len)
+    }
+
+    fn slice(&mut self, len: u32) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.bytes.split_at_checked(len as usize)?;
+        self.bytes = rest;
         Some(bytes)
     }
 
@@ -270,8 +314,8 @@ impl<'a> Reader<'a> {
     }
 
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (bytes, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
+        let (bytes, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
         Some(*bytes)
     }
 }
@@ -297,6 +341,40 @@ mod tests {
                 Ok(fewer) => assert_eq!(fewer, changes[..fewer.len()]),
             }
         }
+    }
+
+    #[test]
+    fn a_message_for_many_stands_in_a_record_once() {
+        let message = Message::new(MessageHead::default(), "t", &[], &[7; 1000]);
+        let queued = |session, message: &Message| Change::Queued {
+            session: SessionNumber(session),
+            number: 0,
+            message: message.clone(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            subscription_ids: SubscriptionIds::None,
+        };
+        let other = Message::new(MessageHead::default(), "t", &[], b"other");
+        let changes = [queued(1, &message), queued(2, &other), queued(3, &message)];
+
+        let record = encode(&changes);
+
+        assert!(record.len() < 1200, "{} bytes", record.len());
+        let decoded = decode(&record).expect("just written");
+        assert_eq!(decoded, changes);
+        let [Change::Queued { message: first, .. }, _, Change::Queued { message: last, .. }] =
+            &decoded[..]
+        else {
+            panic!("three messages");
+        };
+        assert_eq!(first.as_bytes().as_ptr(), last.as_bytes().as_ptr(), "shared again");
+    }
+
+    #[test]
+    fn a_message_that_did_not_come_before_is_damage() {
+        let mut record = vec![VERSION, 12];
+        record.extend_from_slice(&REPEATED.to_be_bytes());
+        assert_eq!(decode(&record), Err(RecordError::Damaged));
     }
 
     #[test]
@@ -336,6 +414,7 @@ mod tests {
                 retain: true,
                 subscription_ids,
             },
+            Change::Sent { session, before: 8 },
             Change::PubRecSeen { session, number: 5 },
             Change::Settled { session, number: 6 },
             Change::RetainedSet { message },

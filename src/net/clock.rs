@@ -24,6 +24,12 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         self.started_at + self.started.elapsed()
     }
+
+    /// Microseconds since it was started.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::request::{Connect, Outgoing, Request};
 use crate::store::Commits;
-use crate::types::{ConnId, ReasonCode, Timestamp};
+use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
 
 /// What one connection takes from the broker under one hold of the lock. Smaller pulls cost more
 /// holds, larger ones only let everybody else wait longer.
@@ -29,6 +29,8 @@ pub struct Shared {
     /// to the store inside it, so that their order there is the order of decisions.
     core: Mutex<Core>,
     commits: Commits,
+    /// Connections that are not read from until the store has caught up. Locked for a push or a drain.
+    paused: Mutex<Vec<Arc<WakeCell>>>,
     /// Decides about credentials; asked outside the lock.
     pub authenticator: Box<dyn Authenticator>,
     /// What every connection is held to.
@@ -114,6 +116,7 @@ impl Shared {
         Self {
             core: Mutex::new(Core { broker, stopping: false, cells: Vec::new() }),
             commits,
+            paused: Mutex::new(Vec::new()),
             authenticator: setup.authenticator,
             limits: Arc::new(setup.limits),
             clock,
@@ -174,6 +177,32 @@ impl Shared {
         })
     }
 
+    /// The store has everything up to `lsn` on disk.
+    pub fn handle_committed(&self, lsn: Lsn) {
+        self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
+        if !self.commits.is_congested() {
+            self.paused.lock().drain(..).for_each(|cell| cell.resume());
+        }
+    }
+
+    /// Whether the store is so far behind that nothing more is to be read from this connection. It
+    /// is woken when the store has caught up.
+    pub fn must_pause(&self, link: &Link) -> bool {
+        if !self.commits.is_congested() {
+            return false;
+        }
+        if link.cell.pause() {
+            self.paused.lock().push(Arc::clone(&link.cell));
+        }
+        // The store may have caught up before it could see that somebody waits.
+        self.commits.is_congested()
+    }
+
+    /// Makes durable what is waiting for the store. Nothing is to be asked of the broker afterwards.
+    pub fn finish(&self) {
+        self.commits.finish();
+    }
+
     /// Has the broker end every connection, as a server that goes down does, and accept no more.
     pub fn handle_shutdown(&self) {
         self.act(|core, now, actions| {
@@ -198,7 +227,7 @@ impl Shared {
     /// sent: the client gets no acknowledgement and keeps its message.
     fn commit(&self, core: &mut Core, actions: &mut Actions) {
         let Some(batch) = core.broker.take_batch() else { return };
-        match self.commits.submit(&batch) {
+        match self.commits.submit(batch) {
             Ok(durable) => core.broker.handle_committed(durable, actions),
             Err(error) => {
                 if self.mistakes.admit(self.clock.now()) {

@@ -11,6 +11,8 @@ use atomic_waker::AtomicWaker;
 pub struct WakeCell {
     due: AtomicBool,
     waker: AtomicWaker,
+    /// On the list of those that wait for the store to catch up.
+    paused: AtomicBool,
 }
 
 impl WakeCell {
@@ -18,6 +20,17 @@ impl WakeCell {
     pub fn wake(&self) {
         self.due.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// Notes that it waits for the store; false if that is known.
+    pub fn pause(&self) -> bool {
+        !self.paused.swap(true, Ordering::AcqRel)
+    }
+
+    /// Wakes it from waiting for the store.
+    pub fn resume(&self) {
+        self.paused.store(false, Ordering::Release);
+        self.wake();
     }
 
     /// Makes `waker` the one that the next [`Self::wake`] uses.

@@ -3,6 +3,7 @@
 mod deadlines;
 mod listeners;
 pub mod log;
+mod persistence;
 mod running;
 mod settings;
 mod signals;
@@ -19,10 +20,9 @@ pub use listeners::ListenError;
 pub use running::Running;
 
 use crate::auth::NoCredentials;
-use crate::broker::Broker;
 use crate::config::Config;
-use crate::net::{Clock, Entropy, Shared};
-use crate::store::{Commits, MemoryStore};
+use crate::net::{Clock, Shared};
+use crate::store::StoreError;
 use listeners::Bound;
 use signals::Signals;
 
@@ -46,6 +46,9 @@ pub enum Error {
     /// All the addresses that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// What was kept cannot be had, or is in use.
+    #[error("{0}")]
+    Store(#[source] StoreError),
 }
 
 /// Serves until SIGTERM or SIGINT, then says goodbye to the clients. A second signal spares that.
@@ -65,17 +68,16 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Listen`] with every address that is not to be had, [`Error::Runtime`].
+    /// [`Error::Listen`] with every address that is not to be had, [`Error::Store`],
+    /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
         let context = runtime.enter();
         let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
-        let broker = Broker::new(settings::broker(&config), Entropy::default().draw(), clock.now());
         let setup = settings::setup(&config, Box::new(NoCredentials));
-        let commits = Commits::new(MemoryStore::default());
-        let shared = Arc::new(Shared::new(broker, commits, clock, setup));
+        let shared = persistence::open(&config, clock, setup).map_err(Error::Store)?;
         Ok(Self { runtime, listeners, shared, config })
     }
 
@@ -104,6 +106,7 @@ impl Server {
         });
         // Whoever is still there has had its time.
         runtime.shutdown_background();
+        shared.finish();
         tracing::info!("stopped");
     }
 

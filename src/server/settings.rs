@@ -47,10 +47,8 @@ pub fn broker(config: &Config) -> Settings {
         replies_max: config.limits.replies_max,
         work_max: WORK_MAX,
         sys_interval_secs: u32::try_from(config.sys.interval_secs).unwrap_or(u32::MAX),
-        journal: match config.store.engine {
-            // What is in memory is in the broker already.
-            config::Engine::Memory => false,
-        },
+        // What is in memory is in the broker already.
+        journal: config.store.engine != config::Engine::Memory,
     }
 }
 

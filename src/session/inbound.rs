@@ -35,6 +35,11 @@ impl Inbound {
         self.taken.remove(&id)
     }
 
+    /// The packet ids that are taken, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = InboundId> + '_ {
+        self.taken.iter().copied()
+    }
+
     /// How many exchanges are unfinished.
     pub fn len(&self) -> usize {
         self.taken.len()
@@ -43,6 +48,12 @@ impl Inbound {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.taken.is_empty()
+    }
+}
+
+impl FromIterator<InboundId> for Inbound {
+    fn from_iter<I: IntoIterator<Item = InboundId>>(taken: I) -> Self {
+        Self { taken: taken.into_iter().collect() }
     }
 }
 

@@ -19,7 +19,7 @@ pub use outbound::Outbound;
 
 use crate::journal::{self, SessionNumber};
 use crate::request::Will;
-use crate::types::{ClientId, ConnId, Filter, Lsn, Protocol, SubscriptionOptions, Timestamp};
+use crate::types::{ClientId, ConnId, Filter, Lsn, SubscriptionOptions, Timestamp};
 
 /// The state of one client id. Owned by the broker.
 #[derive(Debug)]
@@ -28,8 +28,6 @@ pub struct Session {
     pub client_id: ClientId,
     /// Names it in the journal.
     pub number: SessionNumber,
-    /// Of the connection that it has or had last.
-    pub protocol: Protocol,
     /// The journal knows of it.
     pub journaled: bool,
     /// The connection that it has.
@@ -56,11 +54,10 @@ pub struct Session {
 
 impl Session {
     /// A session without a connection, subscriptions or messages.
-    pub fn new(client_id: ClientId, number: SessionNumber, protocol: Protocol) -> Self {
+    pub fn new(client_id: ClientId, number: SessionNumber) -> Self {
         Self {
             client_id,
             number,
-            protocol,
             journaled: false,
             conn: None,
             scheduled: false,

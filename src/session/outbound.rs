@@ -1,4 +1,5 @@
 mod resend;
+mod restore;
 
 use super::delivery::{
     AckError, Context, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule,
@@ -58,8 +59,18 @@ impl Outbound {
         self.queued += 1;
         self.queued_bytes += message.len();
         let state = State::Queued(message);
-        let entry = Entry { state, qos, retain, subscription_ids, gate, arrival, group };
-        Ok(Offered { number: Some(self.ring.push(entry)), dropped })
+        let number = self.ring.next();
+        self.ring.push(Entry {
+            number,
+            state,
+            qos,
+            retain,
+            subscription_ids,
+            gate,
+            arrival,
+            group,
+        });
+        Ok(Offered { number: Some(number), dropped })
     }
 
     /// What to send next, if anything may be sent. Messages that will not be sent are reported.
@@ -295,7 +306,7 @@ impl Outbound {
         let entry = self.ring.get(self.sent)?;
         let may_go = self.resent == self.sent
             && self.in_flight < usize::from(context.receive_maximum)
-            && Ring::has_own_id(self.sent)
+            && self.ring.has_own_id(self.sent)
             && entry.gate <= context.durable;
         may_go.then_some(entry.arrival)
     }
@@ -357,7 +368,7 @@ impl Outbound {
 
     /// Finishes the message with this queue number wherever it stands.
     fn remove(&mut self, number: u64) {
-        let index = (number - self.ring.number(0)) as usize;
+        let index = self.ring.position(number).expect("it is in the ring");
         self.in_flight -= usize::from(index < self.resent);
         self.finish(index);
         self.trim();

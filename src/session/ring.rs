@@ -4,22 +4,25 @@ use super::delivery::NewDelivery;
 use crate::types::{GroupKey, Lsn, Message, OutboundId, PacketId, QoS, SubscriptionIds};
 
 /// How many packet ids there are, and so how many unfinished messages can be told apart.
-const IDS: u64 = 65_535;
+pub const IDS: u64 = 65_535;
 
 /// The numbered messages of a session, from the oldest unfinished one on.
 ///
 /// A message keeps the queue number it gets here, and the number fixes its packet id
-/// (`number mod 65535 + 1`): a restart cannot renumber what was already sent.
+/// (`number mod 65535 + 1`): a restart cannot renumber what was already sent. Numbers ascend, mostly
+/// without gaps: a restart leaves out those that have been used up.
 #[derive(Debug, Default)]
 pub struct Ring {
     entries: VecDeque<Entry>,
-    /// The queue number of `entries[0]`.
-    base: u64,
+    /// The queue number of the next message.
+    next: u64,
 }
 
 /// A message on its way to the client.
 #[derive(Debug)]
 pub struct Entry {
+    /// Its queue number.
+    pub number: u64,
     pub state: State,
     pub qos: QoS,
     pub retain: bool,
@@ -69,10 +72,21 @@ impl Entry {
 }
 
 impl Ring {
-    /// Appends a message and returns its queue number.
-    pub fn push(&mut self, entry: Entry) -> u64 {
+    /// The next message gets a number of at least `number`.
+    pub fn skip_to(&mut self, number: u64) {
+        self.next = self.next.max(number);
+    }
+
+    /// The queue number of the next message.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Appends a message, whose number is at least [`Self::next`].
+    pub fn push(&mut self, entry: Entry) {
+        debug_assert!(entry.number >= self.next, "numbers ascend");
+        self.next = entry.number + 1;
         self.entries.push_back(entry);
-        self.base + self.entries.len() as u64 - 1
     }
 
     /// Forgets finished messages at the front; returns how many.
@@ -82,7 +96,6 @@ impl Ring {
             self.entries.pop_front();
             trimmed += 1;
         }
-        self.base += trimmed as u64;
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
         }
@@ -91,17 +104,28 @@ impl Ring {
 
     /// Where the message with packet id `id` stands, if it is one of the first `sent`.
     ///
-    /// Unambiguous because no more than 65,535 are ever sent and unfinished.
+    /// Unambiguous because no more than 65,535 numbers lie between those that are sent.
     pub fn find(&self, id: OutboundId, sent: usize) -> Option<usize> {
         let wanted = u64::from(id.0.get()) - 1;
-        let distance = (wanted + IDS - self.base % IDS) % IDS;
-        let index = usize::try_from(distance).ok()?;
-        (index < sent).then_some(index)
+        let base = self.entries.front()?.number;
+        let distance = (wanted + IDS - base % IDS) % IDS;
+        self.position(base + distance).filter(|index| *index < sent)
     }
 
-    /// Whether a message at `index` could be sent without sharing its packet id with another.
-    pub fn has_own_id(index: usize) -> bool {
-        (index as u64) < IDS
+    /// Where the message with this queue number stands: at once where no numbers are left out.
+    pub fn position(&self, number: u64) -> Option<usize> {
+        let base = self.entries.front()?.number;
+        let dense = usize::try_from(number.checked_sub(base)?).ok()?;
+        match self.entries.get(dense) {
+            Some(entry) if entry.number == number => Some(dense),
+            _ => self.entries.binary_search_by_key(&number, |entry| entry.number).ok(),
+        }
+    }
+
+    /// Whether the message at `index` could be sent without sharing its packet id with another.
+    pub fn has_own_id(&self, index: usize) -> bool {
+        let base = self.entries.front().map_or(self.next, |entry| entry.number);
+        self.number(index) - base < IDS
     }
 
     /// The packet id of the message at `index`.
@@ -110,9 +134,13 @@ impl Ring {
         OutboundId(PacketId::new(id).expect("at least 1"))
     }
 
-    /// The queue number of the message at `index`.
+    /// The queue number of the message at `index`; behind the last one, that of the next.
     pub fn number(&self, index: usize) -> u64 {
-        self.base + index as u64
+        self.entries.get(index).map_or(self.next, |entry| entry.number)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
     }
 
     pub fn get(&self, index: usize) -> Option<&Entry> {

@@ -1,7 +1,9 @@
+mod restored;
+
 use super::*;
 use crate::request::{Delivery, Outgoing};
 use crate::types::{
-    GroupKey, Message, MessageHead, OutboundId, PacketId, QoS, SubscriptionIds, Timestamp,
+    GroupKey, Message, MessageHead, OutboundId, PacketId, Protocol, QoS, SubscriptionIds, Timestamp,
 };
 
 #[test]

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::layout::changes;
 use super::{Operation, Store, StoreError, Visitor};
 
 /// A store that survives nothing: for `durability = "memory"` and for tests.
@@ -11,12 +12,16 @@ pub struct MemoryStore {
 
 impl Store for MemoryStore {
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
-        for operation in operations {
-            match operation {
-                Operation::Put { key, value } => self.entries.insert(key, value),
-                Operation::Delete { key } => self.entries.remove(&key),
+        for (key, change) in changes(operations)? {
+            match change {
+                Some(value) => self.entries.insert(key, value),
+                None => self.entries.remove(&key),
             };
         }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 

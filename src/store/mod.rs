@@ -2,25 +2,63 @@
 //! a batch handed to [`Commits`] is durable from some log sequence number on.
 
 mod commit;
+mod damage;
+mod error;
+mod fjall;
+mod keeper;
+mod layout;
+mod lock;
 mod memory;
+mod options;
+mod sled;
+mod space;
+mod witness;
 
-pub use commit::Commits;
+pub use self::fjall::FjallStore;
+pub use self::sled::SledStore;
+pub use commit::{
+    CommitSettings, CommitState, CommitStats, Commits, HISTOGRAM_MICROS, Histogram, Micros,
+    NUMBERS_UNTOLD_MAX, OnDurable, Progress, Recovered, recover,
+};
+pub use damage::set_aside;
+pub use error::StoreError;
+pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
+pub use options::{Durability, EngineOptions};
+pub use space::{Ballast, free_bytes};
 
 use std::ops::ControlFlow;
+
+/// The longest key, in bytes: with an engine's own prefix it stays below 65,535.
+pub const KEY_BYTES_MAX: usize = 65_000;
+/// The longest value, in bytes: the largest MQTT packet and what is said about it fit.
+pub const VALUE_BYTES_MAX: usize = 288 * 1024 * 1024;
 
 /// Sees a key and its value, and says whether to go on.
 pub type Visitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// An ordered map from bytes to bytes that survives what its engine promises to survive.
+///
+/// Keys have at most [`KEY_BYTES_MAX`] bytes, values at most [`VALUE_BYTES_MAX`]; either may be empty.
 pub trait Store: Send {
-    /// Applies all operations or none, in order. When it returns they are durable.
+    /// Applies all operations or none, in order. When it returns they are as durable as the store
+    /// was opened to make them ([`Durability`]).
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; whether the operations happened is then unknown until the store is opened
-    /// anew, and nothing that depends on them may be acknowledged.
+    /// [`StoreError::Full`] if there is too little room: nothing has happened, and it may be tried
+    /// again. After any other error it is unknown until the store is opened anew whether the
+    /// operations happened, nothing that depends on them may be acknowledged, and the store takes
+    /// no more.
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError>;
+
+    /// Makes everything that was applied survive a power cut. Of use to a store of
+    /// [`Durability::Os`], whose owner calls it on an interval.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as after `apply`.
+    fn sync(&mut self) -> Result<(), StoreError>;
 
     /// The value under `key`.
     ///
@@ -61,8 +99,3 @@ pub enum Operation {
         key: Vec<u8>,
     },
 }
-
-/// The engine could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("store: {0}")]
-pub struct StoreError(#[from] pub std::io::Error);

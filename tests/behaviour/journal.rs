@@ -52,6 +52,8 @@ impl Replayed {
             Change::SessionEnded { session } => {
                 assert!(self.sessions.remove(&session).is_some(), "{change:?}");
             }
+            // Says nothing of what there is, only of what was seen.
+            Change::Sent { .. } => {}
             Change::RetainedSet { message } => {
                 self.retained.insert(message.topic().to_owned(), message);
             }

@@ -183,23 +183,31 @@ impl Client {
     /// One SUBSCRIBE: the reason for each filter.
     #[track_caller]
     pub fn subscribe_all(&mut self, filters: &[(&str, SubscriptionOptions)]) -> Vec<ReasonCode> {
-        let packet_id = self.next_id();
-        let filters =
-            filters.iter().map(|&(filter, options)| SubscribeFilter { filter, options }).collect();
-        let user_properties = Vec::new();
-        self.send(Packet::Subscribe(Subscribe { packet_id, filters, user_properties }));
+        let packet_id = self.send_subscribe_all(filters);
         self.expect_answer("SUBACK", |packet| match packet {
             Packet::SubAck(suback) if suback.packet_id == packet_id => Some(suback.reasons.clone()),
             _ => None,
         })
     }
 
+    /// SUBSCRIBE with one filter, its answer left to be expected.
+    pub fn send_subscribe(&mut self, filter: &str, options: SubscriptionOptions) -> PacketId {
+        self.send_subscribe_all(&[(filter, options)])
+    }
+
+    fn send_subscribe_all(&mut self, filters: &[(&str, SubscriptionOptions)]) -> PacketId {
+        let packet_id = self.next_id();
+        let filters =
+            filters.iter().map(|&(filter, options)| SubscribeFilter { filter, options }).collect();
+        let user_properties = Vec::new();
+        self.send(Packet::Subscribe(Subscribe { packet_id, filters, user_properties }));
+        packet_id
+    }
+
     /// One filter: the reason it got, on 3.1.1 always `Success`.
     #[track_caller]
     pub fn unsubscribe(&mut self, filter: &str) -> ReasonCode {
-        let packet_id = self.next_id();
-        let (filters, user_properties) = (vec![filter], Vec::new());
-        self.send(Packet::Unsubscribe(Unsubscribe { packet_id, filters, user_properties }));
+        let packet_id = self.send_unsubscribe(filter);
         let reasons = self.expect_answer("UNSUBACK", |packet| match packet {
             Packet::UnsubAck(unsuback) if unsuback.packet_id == packet_id => {
                 Some(unsuback.reasons.clone())
@@ -207,6 +215,14 @@ impl Client {
             _ => None,
         });
         reasons.first().copied().unwrap_or_default()
+    }
+
+    /// UNSUBSCRIBE with one filter, its answer left to be expected.
+    pub fn send_unsubscribe(&mut self, filter: &str) -> PacketId {
+        let packet_id = self.next_id();
+        let (filters, user_properties) = (vec![filter], Vec::new());
+        self.send(Packet::Unsubscribe(Unsubscribe { packet_id, filters, user_properties }));
+        packet_id
     }
 
     /// Publishes and runs the exchange to its end: the reason of PUBACK or PUBREC.
@@ -319,6 +335,10 @@ impl Client {
     pub fn next_id(&mut self) -> PacketId {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         packet_id(self.last_id)
+    }
+
+    pub fn is_v5(&self) -> bool {
+        self.protocol.is_v5()
     }
 
     pub fn is_closed(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fulmar::auth::{Authenticator as _, NoCredentials, PeerInfo};
 use fulmar::broker::{Actions, Broker, Budget, Settings};
 use fulmar::connection::{Connection, Input, Limits, Output};
-use fulmar::journal::Batch;
+use fulmar::journal::{Batch, Image};
 use fulmar::request::{AuthAnswer, AuthRequest, Request};
 use fulmar::types::{ConnId, Lsn, Timestamp};
 
@@ -17,6 +17,11 @@ pub struct Shell {
     pub commits: Commits,
     /// Batches that the broker gave out and nobody has reported durable, oldest first.
     pub waiting: VecDeque<Batch>,
+    /// What the durable batches come to.
+    pub image: Image,
+    /// The last of them.
+    pub durable: Lsn,
+    settings: Settings,
     limits: Arc<Limits>,
     authenticator: Box<dyn Authenticator>,
     entropy: u64,
@@ -92,7 +97,10 @@ impl Shell {
     pub fn new(settings: Settings, limits: Limits, seed: u64) -> Self {
         let now = Timestamp(1_000_000);
         Self {
-            broker: Broker::new(settings, seed, now),
+            broker: Broker::new(settings.clone(), seed, now),
+            settings,
+            image: Image::default(),
+            durable: Lsn::NONE,
             now,
             commits: Commits::Immediate,
             waiting: VecDeque::new(),
@@ -105,6 +113,10 @@ impl Shell {
             next_link: 0,
             log: None,
         }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What the server did since the last call; recorded from the first call on.
@@ -197,11 +209,30 @@ impl Shell {
 
     /// Everything given out up to `lsn` is durable.
     pub fn commit(&mut self, lsn: Lsn) {
-        while self.waiting.front().is_some_and(|batch| batch.lsn <= lsn) {
-            self.waiting.pop_front();
-        }
+        self.keep(lsn);
         self.with_broker(|broker, _, actions| broker.handle_committed(lsn, actions));
         self.run();
+    }
+
+    /// The process dies. The store has everything up to `lsn`, whether the broker was told or not;
+    /// the rest is lost, and so is every link. Another process goes on from the store.
+    pub fn crash(&mut self, lsn: Lsn) {
+        self.keep(lsn);
+        self.waiting.clear();
+        self.links.clear();
+        self.by_conn.clear();
+        self.due.clear();
+        let (settings, image) = (self.settings.clone(), self.image.clone());
+        self.broker = Broker::restore(settings, self.entropy, self.now, image, self.durable);
+        self.journal();
+    }
+
+    fn keep(&mut self, lsn: Lsn) {
+        while self.waiting.front().is_some_and(|batch| batch.lsn <= lsn) {
+            let batch = self.waiting.pop_front().expect("just seen");
+            self.durable = batch.lsn;
+            batch.changes.into_iter().for_each(|change| self.image.apply(change));
+        }
     }
 
     pub fn shut_down(&mut self) {
@@ -369,7 +400,7 @@ impl Shell {
             let lsn = batch.lsn;
             self.waiting.push_back(batch);
             if self.commits == Commits::Immediate {
-                self.waiting.clear();
+                self.keep(lsn);
                 let mut actions = Actions::default();
                 self.broker.handle_committed(lsn, &mut actions);
                 self.wake(actions);

@@ -88,6 +88,11 @@ impl World {
         oldest.is_some()
     }
 
+    /// The process dies and another one goes on from what is durable. Every link is lost.
+    pub fn crash(&self) {
+        self.shell.borrow_mut().crash(Lsn::NONE);
+    }
+
     /// The broker is told to stop.
     pub fn shut_down(&self) {
         self.shell.borrow_mut().shut_down();
@@ -96,6 +101,11 @@ impl World {
     /// What the broker has counted.
     pub fn stats(&self) -> Ref<'_, Stats> {
         Ref::map(self.shell.borrow(), |shell| shell.broker.stats())
+    }
+
+    /// What the broker decides by.
+    pub fn settings(&self) -> Ref<'_, Settings> {
+        Ref::map(self.shell.borrow(), Shell::settings)
     }
 
     /// Direct access to broker, journal and clock.

@@ -14,6 +14,8 @@ pub struct Plan {
     pub delayed_commits: bool,
     /// Faults in a thousand steps.
     pub faults: u64,
+    /// Crashes of the server in a thousand steps.
+    pub crashes: u64,
     /// Bytes that a socket holds in either direction.
     pub capacity: usize,
     pub settings: Settings,
@@ -34,13 +36,18 @@ pub struct Habits {
 }
 
 impl Plan {
-    pub fn draw(rng: &mut Rng) -> Self {
+    /// Crashes have a chance of their own, so that a seed without any is the run that it ever was.
+    pub fn draw(rng: &mut Rng, crashing: &mut Rng) -> Self {
         let count = rng.range(2..6);
+        let crashes = crashing.pick(&[0, 0, 3, 20]);
+        // A crash shows more where there is something to lose.
+        let lags = crashes > 0 && crashing.chance(500);
         Self {
             steps: rng.range(100..600),
             clients: (0..count).map(|_| Habits::draw(rng)).collect(),
-            delayed_commits: rng.chance(300),
+            delayed_commits: rng.chance(300) || lags,
             faults: rng.pick(&[0, 10, 30, 80]),
+            crashes,
             capacity: rng.pick(&[40, 300, 4_000, 100_000]),
             settings: Self::draw_settings(rng),
         }

@@ -12,13 +12,18 @@
 //! - The server ends no connection but for a takeover, a DISCONNECT, or silence of one and a half
 //!   times the keep alive (`[MQTT-3.1.2-22]`).
 //!
+//! - A crash ends every connection, and changes nothing else that a client has been told of: a
+//!   session that CONNACK spoke of is there, with its will. Where it takes back what nobody was told
+//!   of, both outcomes are right. A will of QoS 0, or of a session that ends with its connection,
+//!   may go down with the server.
+//!
 //! At the very moment of an expiry both outcomes are right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fulmar::codec::{ConnAck, Connect};
 use fulmar::request::EXPIRY_NEVER;
-use fulmar::types::Timestamp;
+use fulmar::types::{QoS, Timestamp};
 
 use crate::common::LinkId;
 use crate::packets::Key;
@@ -26,6 +31,8 @@ use crate::packets::Key;
 pub struct Sessions {
     clients: Vec<Session>,
     wills: BTreeMap<Key, Fate>,
+    /// Those that a crash cannot take away before they are published.
+    durable_wills: BTreeSet<Key>,
     cut_by_us: Option<LinkId>,
 }
 
@@ -39,6 +46,10 @@ struct Session {
     delayed: Option<(Key, Timestamp)>,
     /// Whether the server read the last DISCONNECT cannot be known, and so when the session ends.
     doubtful: bool,
+    /// CONNACK has spoken of it.
+    told: bool,
+    /// It never ends by itself, whichever of its connections was the last that is durable.
+    lasting: bool,
 }
 
 struct Connection {
@@ -46,9 +57,17 @@ struct Connection {
     expiry_secs: u32,
     keep_alive_secs: u16,
     last_heard: Timestamp,
-    will: Option<(Key, u32)>,
+    will: Option<ArmedWill>,
     goodbye: Option<Goodbye>,
+    answered: bool,
     session_present: Expected,
+}
+
+#[derive(Clone, Copy)]
+struct ArmedWill {
+    key: Key,
+    delay_secs: u32,
+    qos: QoS,
 }
 
 /// What a DISCONNECT says.
@@ -80,7 +99,8 @@ enum Fate {
 impl Sessions {
     pub fn new(clients: usize) -> Self {
         let clients = (0..clients).map(|_| Session::default()).collect();
-        Self { clients, wills: BTreeMap::new(), cut_by_us: None }
+        let (wills, durable_wills) = (BTreeMap::new(), BTreeSet::new());
+        Self { clients, wills, durable_wills, cut_by_us: None }
     }
 
     /// A CONNECT reaches the server, which decides about it at once.
@@ -92,8 +112,11 @@ impl Sessions {
         now: Timestamp,
     ) {
         let clean = connect.clean_start;
-        let will =
-            connect.will.as_ref().map(|will| (Key::of(will.payload), will.delay_secs.unwrap_or(0)));
+        let will = connect.will.as_ref().map(|will| ArmedWill {
+            key: Key::of(will.payload),
+            delay_secs: will.delay_secs.unwrap_or(0),
+            qos: will.qos,
+        });
         self.take_over(client, clean, now);
         let session = &mut self.clients[client];
         let expected = session.expected(clean, now);
@@ -106,18 +129,23 @@ impl Sessions {
             self.wills
                 .insert(key, if now == due || session.doubtful { Fate::Either } else { fate });
         }
+        let expiry_secs = requested_expiry(connect);
+        let goes_on = expected == Expected::Present;
+        session.told &= goes_on;
+        session.lasting = (session.lasting || !goes_on) && expiry_secs == EXPIRY_NEVER;
         session.doubtful = false;
         session.ends_at = None;
         session.connection = Some(Connection {
             link,
-            expiry_secs: requested_expiry(connect),
+            expiry_secs,
             keep_alive_secs: connect.keep_alive_secs,
             last_heard: now,
             will,
             goodbye: None,
+            answered: false,
             session_present: expected,
         });
-        self.wills.extend(will.map(|(key, _)| (key, Fate::Armed)));
+        self.wills.extend(will.map(|will| (will.key, Fate::Armed)));
     }
 
     /// Another connection of the client is open: it ends here, in favour of the new one.
@@ -127,8 +155,8 @@ impl Sessions {
         let expiry = old.final_expiry();
         session.ends_at = Some(if expiry == 0 { Timestamp(0) } else { Timestamp::NEVER });
         session.doubtful |= old.changes_expiry();
-        let Some((key, delay)) = old.will else { return };
-        let at_once = clean || delay == 0 || expiry == 0;
+        let Some(ArmedWill { key, delay_secs, .. }) = old.will else { return };
+        let at_once = clean || delay_secs == 0 || expiry == 0;
         let fate = match old.goodbye {
             Some(_) => Fate::Either,
             None if at_once => Fate::Due(now),
@@ -138,25 +166,31 @@ impl Sessions {
     }
 
     /// CONNACK: what the client is `told` of its session must be what was decided. Returns whether
-    /// the session goes on.
+    /// the session goes on, if that can be known.
     pub fn connected(
         &mut self,
         client: usize,
         link: LinkId,
         connack: &ConnAck<'_>,
         told: Option<bool>,
-    ) -> bool {
+    ) -> Option<bool> {
         let connection = self.clients[client].connection.as_mut().filter(|c| c.link == link);
-        let Some(connection) = connection else { return told.unwrap_or(true) };
-        let present = told.unwrap_or(connection.session_present != Expected::Absent);
-        match connection.session_present {
-            Expected::Present => assert!(present, "client {client} lost its session"),
-            Expected::Absent => assert!(!present, "client {client} found a session"),
-            Expected::Either => {}
-        }
+        let Some(connection) = connection else { return told.or(Some(true)) };
+        let present = match connection.session_present {
+            Expected::Either => told,
+            expected => Some(expected == Expected::Present),
+        };
+        assert!(told.is_none() || told == present, "client {client} was told {told:?}");
         connection.expiry_secs = connack.session_expiry_secs.unwrap_or(connection.expiry_secs);
         connection.keep_alive_secs =
             connack.server_keep_alive_secs.unwrap_or(connection.keep_alive_secs);
+        connection.answered = true;
+        let will = connection.will.filter(|will| will.qos > QoS::AtMostOnce);
+        let outlives = connection.expiry_secs > 0;
+        self.durable_wills.extend(will.filter(|_| outlives).map(|will| will.key));
+        let lasting = connection.expiry_secs == EXPIRY_NEVER;
+        let session = &mut self.clients[client];
+        (session.told, session.lasting) = (true, lasting);
         present
     }
 
@@ -170,10 +204,10 @@ impl Sessions {
 
     /// DISCONNECT reaches the server.
     pub fn goodbye(&mut self, client: usize, link: LinkId, goodbye: Goodbye) {
-        if let Some(connection) =
-            self.clients[client].connection.as_mut().filter(|c| c.link == link)
-        {
+        let session = &mut self.clients[client];
+        if let Some(connection) = session.connection.as_mut().filter(|c| c.link == link) {
             connection.goodbye = Some(goodbye);
+            session.lasting &= goodbye.expiry_secs.is_none_or(|secs| secs == EXPIRY_NEVER);
         }
     }
 
@@ -191,23 +225,21 @@ impl Sessions {
             let allowed = u64::from(connection.keep_alive_secs) * 1_500;
             assert!(allowed > 0 && silence >= allowed, "client {client} was cut off without cause");
         }
-        session.doubtful = connection.changes_expiry() && !all_read;
-        let expiry = connection.final_expiry();
-        session.ends_at = match expiry {
-            0 => None,
-            EXPIRY_NEVER => Some(Timestamp::NEVER),
-            secs => Some(now.plus_secs(u64::from(secs))),
-        };
-        let Some((key, delay)) = connection.will else { return };
-        let due = now.plus_secs(u64::from(delay.min(expiry)));
-        let fate = match connection.goodbye {
-            Some(_) if !all_read => Fate::Either,
-            Some(goodbye) if !goodbye.will => Fate::Never,
-            _ => Fate::Due(due),
-        };
-        self.wills.insert(key, fate);
-        if matches!(fate, Fate::Due(_)) && due > now {
-            session.delayed = Some((key, due));
+        session.lose(&connection, now, all_read, &mut self.wills);
+    }
+
+    /// The server dies and comes back at once. `lossless`: everything that it had decided survives.
+    pub fn crashed(&mut self, now: Timestamp, lossless: bool) {
+        for (key, fate) in self.wills.iter_mut().filter(|(_, fate)| **fate != Fate::Armed) {
+            let durable = self.durable_wills.contains(key);
+            let published = matches!(fate, Fate::Due(at) if *at <= now);
+            let certain = if published { durable } else { lossless };
+            if !certain {
+                *fate = Fate::Either;
+            }
+        }
+        for session in &mut self.clients {
+            session.crash(now, lossless, &mut self.wills, &self.durable_wills);
         }
     }
 
@@ -222,15 +254,73 @@ impl Sessions {
     }
 
     /// When everything has drained: each will that is due has come.
-    pub fn check_wills(&self, now: Timestamp, watched: impl Fn(Key) -> u64) {
+    pub fn check_wills(&self, now: Timestamp, watched: impl Fn(Key) -> bool) {
         for (&key, &fate) in &self.wills {
             let due = matches!(fate, Fate::Due(at) if at <= now);
-            assert!(!due || watched(key) > 0, "the will {key:?} never came: {fate:?}");
+            assert!(!due || watched(key), "the will {key:?} never came: {fate:?}");
         }
     }
 }
 
 impl Session {
+    /// The connection is over: what it leaves behind, and when its will is due.
+    fn lose(
+        &mut self,
+        connection: &Connection,
+        now: Timestamp,
+        all_read: bool,
+        wills: &mut BTreeMap<Key, Fate>,
+    ) {
+        self.doubtful = connection.changes_expiry() && !all_read;
+        let expiry = connection.final_expiry();
+        self.ends_at = match expiry {
+            0 => None,
+            EXPIRY_NEVER => Some(Timestamp::NEVER),
+            secs => Some(now.plus_secs(u64::from(secs))),
+        };
+        let Some(ArmedWill { key, delay_secs, .. }) = connection.will else { return };
+        let due = now.plus_secs(u64::from(delay_secs.min(expiry)));
+        let fate = match connection.goodbye {
+            Some(_) if !all_read => Fate::Either,
+            Some(goodbye) if !goodbye.will => Fate::Never,
+            _ => Fate::Due(due),
+        };
+        wills.insert(key, fate);
+        if matches!(fate, Fate::Due(_)) && due > now {
+            self.delayed = Some((key, due));
+        }
+    }
+
+    fn crash(
+        &mut self,
+        now: Timestamp,
+        lossless: bool,
+        wills: &mut BTreeMap<Key, Fate>,
+        durable_wills: &BTreeSet<Key>,
+    ) {
+        let stays = self.told && self.lasting;
+        let Some(connection) = self.connection.take() else {
+            if !lossless {
+                self.doubtful |= !stays;
+                wills.extend(self.delayed.take().map(|(key, _)| (key, Fate::Either)));
+            }
+            return;
+        };
+        let is_known = lossless || (self.told && connection.answered);
+        let certain = is_known && connection.goodbye.is_none();
+        if certain {
+            self.lose(&connection, now, true, wills);
+        } else {
+            self.doubtful = !stays;
+            self.ends_at = Some(Timestamp::NEVER);
+        }
+        let open = connection.will.filter(|will| !certain || !durable_wills.contains(&will.key));
+        if let Some(ArmedWill { key, .. }) = open {
+            self.delayed = None;
+            wills.insert(key, Fate::Either);
+        }
+    }
+
     fn expected(&self, clean: bool, now: Timestamp) -> Expected {
         match self.ends_at {
             _ if clean => Expected::Absent,

@@ -1,8 +1,10 @@
+mod crash;
 mod links;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fulmar::broker::Drops;
 use fulmar::connection::Limits;
 use fulmar::types::{ClientId, QoS, Timestamp};
 
@@ -19,6 +21,10 @@ use links::Path;
 /// One run: broker, clients, the links between them, and those who check.
 pub struct Sim {
     rng: Rng,
+    /// The chance of crashes, apart from all others.
+    crashing: Rng,
+    /// What servers that have crashed had to drop.
+    dropped: Drops,
     plan: Plan,
     shell: Shell,
     /// The watcher first; last the one that connects when all is over.
@@ -38,7 +44,8 @@ const DRAIN_ROUNDS: usize = 3_000;
 impl Sim {
     pub fn new(seed: u64, traced: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng);
+        let mut crashing = Rng::new(!seed);
+        let plan = Plan::draw(&mut rng, &mut crashing);
         let mut shell = Shell::new(plan.settings.clone(), Limits::default(), seed);
         shell.take_log();
         if plan.delayed_commits {
@@ -50,6 +57,8 @@ impl Sim {
             habits.enumerate().map(|(index, habits)| Client::new(index, habits)).collect();
         Self {
             rng,
+            crashing,
+            dropped: Drops::default(),
             plan,
             shell,
             paths: BTreeMap::new(),
@@ -90,6 +99,9 @@ impl Sim {
         self.advance(Duration::from_millis(millis));
         if self.plan.delayed_commits && self.rng.chance(150) {
             self.commit_some();
+        }
+        if self.crashing.chance(self.plan.crashes) {
+            self.crash();
         }
         let client = self.any_client();
         if self.rng.chance(self.plan.faults) {
@@ -283,7 +295,7 @@ impl Sim {
             let session = self.shell.broker.session(&id).expect("it is connected");
             assert!(session.outbound.is_empty(), "left in the queue of {id}");
         }
-        if self.shell.broker.stats().dropped.queue_full == 0 {
+        if !self.dropped_queued() {
             self.ledger.check_owed();
             let watched = |key| self.ledger.watched(key);
             self.wire.sessions.check_wills(self.shell.now, watched);
@@ -297,8 +309,7 @@ impl Sim {
         let fresh = self.clients.len() - 1;
         self.ledger.forget_replays(fresh);
         self.open_watcher(fresh, "r/#", Opening::without_a_past());
-        let dropped = &self.shell.broker.stats().dropped;
-        if dropped.queue_full == 0 && dropped.retained_full == 0 {
+        if !self.dropped_queued() && !self.dropped_retained() {
             self.ledger.check_retained(fresh);
         }
         let link = self.clients[fresh].session.as_ref().expect("just opened").link;

@@ -5,6 +5,7 @@
 //!   (`[MQTT-2.2.1-4]`); sent again it carries DUP, once per connection, in the original order
 //!   (`[MQTT-3.3.1-1]`, `[MQTT-4.4.0-1]`, `[MQTT-4.6.0-1]`), and never after its PUBREL
 //!   (`[MQTT-4.3.3-6]`).
+//! - A crash of the server takes back nothing of that: what it may have sent before comes with DUP.
 //! - On one connection no more PUBLISH packets of QoS 1 and 2 are unfinished than the client takes
 //!   (`[MQTT-3.3.4-9]`).
 //! - PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK and PINGRESP answer what came on the same
@@ -38,12 +39,18 @@ struct Exchanges {
     /// The server may have this exchange or not: it had not read everything when the link ended,
     /// or has handed the message on.
     doubtful: BTreeMap<PacketId, Exchange>,
+    /// The last exchange of each packet id that the client has finished: a crash of the server may
+    /// take that back.
+    finished: BTreeMap<PacketId, Exchange>,
+    /// Messages up to this one may have been sent before a crash, seen here or not.
+    may_be_again: Option<Key>,
     count: u64,
 }
 
 #[derive(Clone)]
 struct Exchange {
     key: Key,
+    qos: QoS,
     /// Of its first PUBLISH, among those to this client.
     order: u64,
     released: bool,
@@ -145,7 +152,9 @@ impl Wire {
             }
             Packet::PubAck(ack) | Packet::PubComp(ack) => {
                 line.unfinished.remove(&ack.packet_id);
-                if let Some(exchange) = self.exchanges[client].open.remove(&ack.packet_id) {
+                let exchanges = &mut self.exchanges[client];
+                if let Some(exchange) = exchanges.open.remove(&ack.packet_id) {
+                    exchanges.finished.insert(ack.packet_id, exchange.clone());
                     line.finished.push((ack.packet_id, exchange));
                 }
             }
@@ -215,10 +224,8 @@ impl Wire {
         assert!(!std::mem::replace(&mut line.open, true), "a second CONNACK");
         // 3.1 has no Session Present: what was decided is what holds.
         let told = (line.protocol != Protocol::V31).then_some(connack.session_present);
-        if !self.sessions.connected(client, id, connack, told) {
-            self.exchanges[client].open.clear();
-            self.exchanges[client].doubtful.clear();
-        }
+        let present = self.sessions.connected(client, id, connack, told);
+        self.exchanges[client].connected(present);
     }
 
     fn publish(&mut self, id: LinkId, client: usize, publish: &Publish<'_>, now: Timestamp) {
@@ -232,10 +239,12 @@ impl Wire {
         };
         let line = self.links.get_mut(&id).expect("known");
         let may_move = shared && publish.qos == QoS::AtLeastOnce;
-        let exchange = Exchange { key, order: 0, released: false, link: id, may_move };
-        let order = self.exchanges[client].start(packet_id, exchange, publish.dup);
+        let exchange =
+            Exchange { key, qos: publish.qos, order: 0, released: false, link: id, may_move };
+        let after = line.last_resent.unwrap_or(0);
+        let order = self.exchanges[client].start(packet_id, exchange, publish.dup, after);
         if publish.dup {
-            assert!(line.last_resent < Some(order), "sent again out of order: {key:?}");
+            assert!(line.last_resent <= Some(order), "sent again out of order: {key:?}");
             line.last_resent = Some(order);
         }
         line.unfinished.insert(packet_id);
@@ -276,6 +285,31 @@ impl Wire {
         open.retain(|_, exchange| !moves(exchange));
     }
 
+    /// The server dies with all its links and comes back, before any message after `last` was made.
+    /// What it sent with QoS 1 and what was finished may not have become durable.
+    /// It had read all but the `unread` links to their end.
+    pub fn crashed(
+        &mut self,
+        now: Timestamp,
+        lossless: bool,
+        last: Key,
+        unread: &BTreeSet<LinkId>,
+    ) {
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        links.into_iter().for_each(|id| self.doubt(id, !unread.contains(&id)));
+        self.links.clear();
+        self.sessions.crashed(now, lossless);
+        for Exchanges { open, doubtful, finished, may_be_again, .. } in &mut self.exchanges {
+            *may_be_again = Some(last);
+            if !lossless {
+                let is_kept = |exchange: &Exchange| exchange.qos == QoS::ExactlyOnce;
+                doubtful.extend(std::mem::take(finished));
+                doubtful.extend(open.iter().filter(|(_, exchange)| !is_kept(exchange)).map(copy));
+                open.retain(|_, exchange| is_kept(exchange));
+            }
+        }
+    }
+
     /// A CONNECT takes the session away from the client's other links.
     fn take_over(&mut self, client: usize, by: LinkId, unread: &BTreeSet<LinkId>) {
         let mine = |(id, line): (&LinkId, &Line)| (line.client == client).then_some(*id);
@@ -302,18 +336,34 @@ fn copy((id, exchange): (&PacketId, &Exchange)) -> (PacketId, Exchange) {
 }
 
 impl Exchanges {
-    /// A PUBLISH goes out: gives the order of its first one.
-    fn start(&mut self, id: PacketId, new: Exchange, dup: bool) -> u64 {
+    /// They go on, are over, or nobody can say.
+    fn connected(&mut self, present: Option<bool>) {
+        match present {
+            Some(true) => {}
+            Some(false) => {
+                self.open.clear();
+                self.doubtful.clear();
+                self.finished.clear();
+            }
+            None => self.doubtful.append(&mut self.open),
+        }
+    }
+
+    /// A PUBLISH goes out: gives the order of its first one. One that was never seen but may have
+    /// been sent before a crash has its place behind what is sent again before it.
+    fn start(&mut self, id: PacketId, new: Exchange, dup: bool, after: u64) -> u64 {
         let key = new.key;
         if let Some(doubtful) = self.doubtful.remove(&id).filter(|old| dup && old.key == key) {
             self.open.entry(id).or_insert(doubtful);
         }
         match self.open.get_mut(&id) {
             None => {
-                assert!(!dup, "DUP on the first PUBLISH: {key:?}, packet id {id}");
-                self.count += 1;
-                self.open.insert(id, Exchange { order: self.count, ..new });
-                self.count
+                let again = self.may_be_again >= Some(key);
+                assert!(!dup || again, "DUP on the first PUBLISH: {key:?}, packet id {id}");
+                self.count += u64::from(!dup);
+                let order = if dup { after } else { self.count };
+                self.open.insert(id, Exchange { order, ..new });
+                order
             }
             Some(exchange) => {
                 let of = exchange.key;

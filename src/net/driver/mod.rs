@@ -169,6 +169,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.is_closing() || !scratch.visit.requests.is_empty() {
             return false;
         }
+        if self.shared.must_pause(&self.link) {
+            return false;
+        }
         let (shared, connection) = (&self.shared, &mut self.connection);
         let inputs = &mut scratch.inputs;
         let receive = |bytes: &[u8]| receive(connection, shared, bytes, inputs);

@@ -98,7 +98,7 @@ impl Sim {
         }
     }
 
-    fn give(&mut self, client: usize, bytes: &[u8]) {
+    pub fn give(&mut self, client: usize, bytes: &[u8]) {
         let now = self.shell.now;
         let passed_on = self.clients[client].read(bytes, &mut self.ledger, now);
         if client == WATCHER {

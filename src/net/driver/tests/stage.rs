@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::net::{Clock, Setup};
-use crate::store::{Commits, MemoryStore};
+use crate::store::Commits;
 
 pub struct TestServer {
     pub shared: Arc<Shared>,
@@ -19,7 +19,7 @@ impl TestServer {
             connections_max: 1000,
             mistakes_per_second: 1000,
         };
-        let commits = Commits::new(MemoryStore::default());
+        let commits = Commits::none();
         Self { shared: Arc::new(Shared::new(broker, commits, clock, setup)) }
     }
 

@@ -1,0 +1,139 @@
+use super::timers::Timer;
+use super::{Actions, Broker, Settings};
+use crate::journal::{Change, Image, Journal, SessionImage, SessionNumber, session_ends_at};
+use crate::session::{Outbound, Session};
+use crate::types::{Lsn, Message, SessionKey, Timestamp};
+
+/// 2020: a clock that is behind it has not been set, as on a device without a battery for it.
+const CLOCK_IS_SET: Timestamp = Timestamp(1_577_836_800_000);
+
+impl Broker {
+    /// A broker that goes on from what a journal came to, whose last batch was `last`.
+    ///
+    /// Nobody is connected: sessions that were lose their connection at `now`, which is journalled
+    /// like any such loss, so [`Self::take_batch`] has something to give. Those whose time is over
+    /// end at once, and wills that are due are published.
+    pub fn restore(
+        settings: Settings,
+        entropy: u64,
+        now: Timestamp,
+        image: Image,
+        last: Lsn,
+    ) -> Self {
+        let mut broker = Self::new(settings, entropy, now);
+        broker.journal = Journal::new(broker.settings.journal, last);
+        broker.durable = last;
+        broker.next_session_number = image.last_session.map_or(0, |session| session.0) + 1;
+        for message in image.retained.into_values() {
+            broker.restore_retained(message);
+        }
+        // The newest first: see `restore_session`.
+        let mut detached = Vec::with_capacity(image.sessions.len());
+        for (number, session) in image.sessions.into_iter().rev() {
+            let at = session.detached_at;
+            detached.extend(broker.restore_session(number, session).map(|key| (key, at)));
+        }
+        for (key, at) in detached.into_iter().rev() {
+            broker.restore_absence(key, at, now);
+        }
+        while let Some(timer) = broker.timers.pop_due(now) {
+            broker.handle_timer(timer, now, &mut Actions::default());
+        }
+        broker
+    }
+
+    fn restore_retained(&mut self, message: Message) {
+        let topic = message.topic().to_owned();
+        if self.retained.set(message).is_err() {
+            // The limits are narrower than they were.
+            self.stats.dropped.retained_full += 1;
+            self.journal.record(|| Change::RetainedCleared { topic });
+        }
+    }
+
+    /// Puts the session back, unless its client has a newer one: then the journal has lost its end.
+    fn restore_session(
+        &mut self,
+        number: SessionNumber,
+        mut image: SessionImage,
+    ) -> Option<SessionKey> {
+        if self.sessions.find(&image.client_id).is_some() {
+            self.journal.record(|| Change::SessionEnded { session: number });
+            return None;
+        }
+        let outbound = self.restore_outbound(&mut image);
+        let mut session = Session::new(image.client_id, number);
+        session.journaled = true;
+        session.expiry_secs = image.expiry_secs;
+        session.inbound = image.inbound.into_iter().collect();
+        session.outbound = outbound;
+        session.will = image.will.map(Box::new);
+        session.subscriptions = image.subscriptions.clone();
+        let key = self.sessions.insert(session);
+        for (filter, options) in &image.subscriptions {
+            self.subscriptions.subscribe(key, filter, *options);
+        }
+        Some(key)
+    }
+
+    /// What was on its way to the client.
+    ///
+    /// One that was connected may have been sent all of it, and with QoS 1 also what never became
+    /// durable: the queue numbers of that, and so its packet ids, are passed over, as many as a
+    /// client is ever sent at a time.
+    fn restore_outbound(&self, image: &mut SessionImage) -> Outbound {
+        let queue = std::mem::take(&mut image.queue);
+        match image.detached_at {
+            Some(_) => Outbound::restore(queue, image.sent_before, image.next_number),
+            None => {
+                let next_number = image.next_number + u64::from(self.settings.in_flight_max);
+                Outbound::restore(queue, u64::MAX, next_number)
+            }
+        }
+    }
+
+    /// Goes on counting from the moment that the session lost its connection.
+    fn restore_absence(&mut self, key: SessionKey, at: Option<Timestamp>, now: Timestamp) {
+        let Some(noted) = at else {
+            self.detach(key, now, &mut Actions::default());
+            return;
+        };
+        let at = counted_from(noted, now);
+        let session = &mut self.sessions[key];
+        let (number, expiry_secs) = (session.number, session.expiry_secs);
+        let ends_at = session_ends_at(at, expiry_secs);
+        session.ends_at = Some(ends_at);
+        self.timers.set(ends_at, Timer::SessionEnd(key));
+        if let Some(will) = &session.will {
+            let due = at.plus_secs(u64::from(will.delay_secs)).min(ends_at);
+            session.will_due = Some(due);
+            self.timers.set(due, Timer::Will(key));
+        }
+        if at != noted {
+            self.journal.record(|| Change::SessionDetached { session: number, expiry_secs, at });
+        }
+    }
+}
+
+/// A moment that an earlier process noted, on the clock of this one. Where the two clocks cannot
+/// be compared, because one of them was not set or the moment lies ahead, it is `now`: what was
+/// running starts over rather than being over, or never being so.
+fn counted_from(noted: Timestamp, now: Timestamp) -> Timestamp {
+    let same_clock = (noted < CLOCK_IS_SET) == (now < CLOCK_IS_SET);
+    if same_clock { noted.min(now) } else { now }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumped_makes_what_was_running_start_over() {
+        let set = |secs| CLOCK_IS_SET.plus_secs(secs);
+        assert_eq!(counted_from(set(1), set(5)), set(1));
+        assert_eq!(counted_from(set(9), set(5)), set(5), "set back");
+        assert_eq!(counted_from(set(1), Timestamp(0)), Timestamp(0), "not set any more");
+        assert_eq!(counted_from(Timestamp(7), set(5)), set(5), "set at last");
+        assert_eq!(counted_from(Timestamp(7), Timestamp(9)), Timestamp(7), "never set");
+    }
+}

@@ -1,0 +1,104 @@
+use super::CommitSettings;
+use super::cancel::{Before, cancel};
+use super::folder::{Folder, Step, journal_cost, put_bytes};
+use super::group::Group;
+use crate::journal::{Batch, Change};
+use crate::store::{Store, StoreError};
+use crate::types::Lsn;
+
+/// Writes groups to a store and folds old ones: everything about commits but the waiting.
+pub struct Committer {
+    store: Box<dyn Store>,
+    folder: Folder,
+    settings: CommitSettings,
+}
+
+/// Batches to become durable together.
+pub struct Packed {
+    /// What is left of them.
+    group: Group,
+    /// Changes that they had.
+    pub operations: u64,
+    /// Messages among those.
+    pub messages: u64,
+}
+
+impl Packed {
+    /// Packs batches, at least one, in the order of their numbers.
+    pub fn new(batches: Vec<Batch>) -> Self {
+        let lsn = |batch: Option<&Batch>| batch.map_or(Lsn::NONE, |batch| batch.lsn);
+        let (first, last) = (lsn(batches.first()), lsn(batches.last()));
+        let operations = batches.iter().map(|batch| batch.changes.len() as u64).sum();
+        let all = || batches.iter().flat_map(|batch| &batch.changes);
+        let messages = all().filter(|change| is_message(change)).count() as u64;
+        let changes = cancel(batches.into_iter().flat_map(|batch| batch.changes), Before::Unknown);
+        Self { group: Group { first, last, changes }, operations, messages }
+    }
+
+    /// The last of the batches.
+    pub fn last(&self) -> Lsn {
+        self.group.last
+    }
+
+    /// Changes that cancelled out.
+    pub fn cancelled(&self) -> u64 {
+        self.operations - self.group.changes.len() as u64
+    }
+
+    /// Nothing is left: durable as it is.
+    pub fn is_empty(&self) -> bool {
+        self.group.changes.is_empty()
+    }
+}
+
+impl Committer {
+    /// Continues on what the store has.
+    pub fn open(store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
+        let folder = Folder::open(&*store, settings.fold_step_bytes)?;
+        Ok(Self { store, folder, settings })
+    }
+
+    /// Makes a group durable, in one write, and returns how many bytes it took. The same group may be
+    /// written again after an error.
+    pub fn commit(&mut self, packed: &Packed) -> Result<u64, StoreError> {
+        if packed.is_empty() {
+            return Ok(0);
+        }
+        let mut operations = Vec::new();
+        packed.group.put(&mut operations);
+        let (bytes, cost) = (put_bytes(&operations), journal_cost(&operations));
+        self.store.apply(operations)?;
+        self.folder.count(cost);
+        Ok(bytes)
+    }
+
+    /// Makes what was written survive a power cut.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.store.sync()
+    }
+
+    /// Whether the journal is longer than it should be.
+    pub fn wants_to_fold(&self) -> bool {
+        self.folder.journal_bytes() > self.settings.journal_bytes_max
+    }
+
+    /// Bytes of the journal.
+    pub fn journal_bytes(&self) -> u64 {
+        self.folder.journal_bytes()
+    }
+
+    /// Takes one step of folding.
+    pub fn fold(&mut self) -> Result<Step, StoreError> {
+        match self.folder.step(&mut *self.store) {
+            Ok(step) => Ok(step),
+            Err(error) => {
+                self.folder = Folder::open(&*self.store, self.settings.fold_step_bytes)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+fn is_message(change: &Change) -> bool {
+    matches!(change, Change::Queued { .. } | Change::RetainedSet { .. })
+}

@@ -1,0 +1,190 @@
+//! Group commit: batches wait in memory, one thread makes all that wait durable at once.
+//!
+//! While a group is on its way to the disk the next one gathers. There is no timer: a client alone
+//! waits for one write, ten thousand share it. A group is one packed record ([`group`]); old groups
+//! are folded ([`folder`]) into records of what is still alive of them, [`recover`] reads both.
+
+mod blob;
+mod bodies;
+mod cancel;
+mod committer;
+mod fold;
+mod folder;
+mod group;
+mod keys;
+mod piece;
+mod recover;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod worker;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+pub use cancel::NUMBERS_UNTOLD_MAX;
+pub use recover::{Progress, Recovered, recover};
+pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
+
+use super::{Store, StoreError};
+use crate::journal::Batch;
+use crate::types::Lsn;
+use committer::Committer;
+use waiting::Pipeline;
+use worker::Worker;
+
+/// Takes the broker's batches to a store, as many as are waiting at a time.
+///
+/// Dropped, it makes durable what is waiting, as [`Self::finish`] does.
+pub struct Commits {
+    pipeline: Arc<Pipeline>,
+    /// Taken by whoever waits for the end of the thread.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How commits are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitSettings {
+    /// Bytes of batches that may wait before [`Commits::is_congested`] says so.
+    pub waiting_bytes_max: usize,
+    /// Bytes of groups in the store beyond which they are folded. More of them make recovery longer
+    /// and let more cancel out.
+    pub journal_bytes_max: u64,
+    /// Bytes that one step of folding reads and writes, about: a group that comes waits for one step.
+    pub fold_step_bytes: usize,
+    /// Between two attempts to write to a store that is full.
+    pub retry: Duration,
+    /// The longest that what was written waits to be synced, in a store that does not sync by itself
+    /// ([`Durability::Os`](super::Durability::Os)); `None` for one that does.
+    pub sync_interval: Option<Duration>,
+}
+
+impl Default for CommitSettings {
+    fn default() -> Self {
+        Self {
+            waiting_bytes_max: 16 * 1024 * 1024,
+            journal_bytes_max: 64 * 1024 * 1024,
+            fold_step_bytes: 256 * 1024,
+            retry: Duration::from_secs(1),
+            sync_interval: None,
+        }
+    }
+}
+
+/// Whether batches become durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitState {
+    /// They do.
+    Working,
+    /// Not at the moment: the disk is full. They will as soon as there is room.
+    Full,
+    /// Not any more in this process: the store has failed, and this is how.
+    Failed(String),
+}
+
+/// Microseconds since any moment that stays the same.
+pub type Micros = Box<dyn Fn() -> u64 + Send>;
+
+/// Told on the store's thread what has become durable, in ascending order.
+pub type OnDurable = Box<dyn FnMut(Lsn) + Send>;
+
+impl Commits {
+    /// Commits to `store`, whose last batch was `last` ([`Recovered::last`]; the next one submitted
+    /// follows it), on a thread of its own.
+    ///
+    /// `on_durable` may take the broker's lock: nothing of this is locked while it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be read or the thread cannot be started.
+    pub fn start(
+        store: Box<dyn Store>,
+        last: Lsn,
+        settings: CommitSettings,
+        clock: Micros,
+        on_durable: OnDurable,
+    ) -> Result<Self, StoreError> {
+        let pipeline = Arc::new(Pipeline::new(last, settings));
+        let committer = Committer::open(store, settings)?;
+        let worker = Worker::new(Arc::clone(&pipeline), committer, clock, on_durable);
+        let thread = thread::Builder::new().name("store".into()).spawn(|| worker.run())?;
+        Ok(Self { pipeline, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// For a broker that records nothing: there is no store, and a batch would be refused.
+    pub fn none() -> Self {
+        let pipeline = Arc::new(Pipeline::new(Lsn::NONE, CommitSettings::default()));
+        pipeline.close("there is none");
+        Self { pipeline, thread: Mutex::new(None) }
+    }
+
+    /// Has the batch made durable and returns the number up to which everything is so now.
+    ///
+    /// Never waits for the disk. Called with the broker locked, so that batches come in the order of
+    /// their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store has failed before: nothing that waits for the batch may be sent.
+    pub fn submit(&self, batch: Batch) -> Result<Lsn, StoreError> {
+        self.pipeline.push(batch).map_err(|reason| io::Error::other(reason).into())
+    }
+
+    /// Whether so much is waiting that no more should be asked of the broker.
+    ///
+    /// A batch is taken all the same: the broker has decided already. Whoever reads from publishers
+    /// looks at this before it reads, and if it says yes reads on only after the next call of
+    /// `on_durable` at which it says no. Subscribers are not held up: what they acknowledge makes
+    /// less of what is waiting.
+    pub fn is_congested(&self) -> bool {
+        self.pipeline.is_congested()
+    }
+
+    /// The number up to which everything is durable.
+    pub fn durable(&self) -> Lsn {
+        Lsn(self.pipeline.durable.load(Ordering::Acquire))
+    }
+
+    /// Whether batches become durable.
+    pub fn state(&self) -> CommitState {
+        self.pipeline.state()
+    }
+
+    /// What commits have cost so far.
+    pub fn stats(&self) -> CommitStats {
+        *self.pipeline.stats.lock()
+    }
+
+    /// Makes durable what is waiting and ends the thread; a store that is full is tried once more.
+    /// Must not be called with a lock that `on_durable` takes.
+    pub fn finish(&self) {
+        self.pipeline.stop();
+        let Some(thread) = self.thread.lock().take() else { return };
+        // The last owner may be `on_durable` itself, which its own thread cannot wait for.
+        if thread.thread().id() != thread::current().id() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Commits {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Whether it may be tried again, later.
+fn is_full(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full { .. })
+}
+
+/// What a record that this version must not touch comes to.
+fn refuse_format(format: u8) -> StoreError {
+    io::Error::new(io::ErrorKind::InvalidData, blob::BlobError::Format(format)).into()
+}

@@ -1,0 +1,289 @@
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::mpsc;
+
+use super::*;
+
+#[test]
+fn what_eight_threads_submit_becomes_durable_in_order() {
+    let shelf = Shelf::default();
+    let (commits, durable) = start(Box::new(shelf.clone()), settings());
+    // As the broker's lock: a batch is numbered and submitted under it.
+    let next = Mutex::new(1_u64);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    let mut next = next.lock();
+                    commits.submit(batch(*next)).expect("memory");
+                    *next += 1;
+                }
+            });
+        }
+    });
+    commits.finish();
+
+    let durable: Vec<u64> = durable.try_iter().map(|lsn| lsn.0).collect();
+    assert!(durable.is_sorted_by(|a, b| a < b), "{durable:?}");
+    assert_eq!(durable.last(), Some(&4000));
+    let recovered = shelf.recover();
+    assert_eq!((recovered.last, recovered.image.sessions.len()), (Lsn(4000), 4000));
+    let stats = commits.stats();
+    assert_eq!((stats.operations, stats.commits), (4000, durable.len() as u64));
+    assert_eq!(stats.sync_time.total(), stats.commits);
+}
+
+#[test]
+fn a_group_that_comes_to_nothing_is_durable_without_a_write() {
+    let shelf = Shelf::default();
+    let (commits, durable) = start(Box::new(shelf.clone()), settings());
+    let m = message("t", b"m");
+    let changes = vec![queued(1, 0, &m), settled(1, 0)];
+    commits.submit(Batch { lsn: Lsn(1), changes }).expect("memory");
+
+    assert_eq!(durable.recv(), Ok(Lsn(1)));
+
+    assert_eq!(shelf.size_bytes().expect("memory"), 0);
+    assert_eq!(commits.durable(), Lsn(1));
+    assert_eq!((commits.stats().empty_commits, commits.stats().cancelled), (1, 2));
+}
+
+#[test]
+fn the_journal_is_folded_while_batches_come() {
+    let shelf = Shelf::default();
+    let settings = CommitSettings { journal_bytes_max: 10_000, ..settings() };
+    let (commits, durable) = start(Box::new(shelf.clone()), settings);
+    for lsn in 1..=2000 {
+        commits.submit(batch(lsn)).expect("memory");
+    }
+    while durable.recv() != Ok(Lsn(2000)) {}
+    commits.finish();
+
+    let stats = commits.stats();
+    assert!(stats.fold_steps > 0 && stats.journal_bytes < 250_000, "{stats:?}");
+    assert_eq!(shelf.recover().image.sessions.len(), 2000);
+}
+
+#[test]
+fn a_store_that_fails_makes_nothing_durable_any_more() {
+    let faulty = Faulty::new(failed);
+    let (commits, durable) = start(Box::new(faulty.clone()), settings());
+    commits.submit(batch(1)).expect("works still");
+    assert_eq!(durable.recv(), Ok(Lsn(1)));
+    faulty.break_it(true);
+
+    commits.submit(batch(2)).expect("not known yet");
+
+    // The thread ends, and its side of the channel with it.
+    assert!(durable.recv().is_err());
+    assert!(matches!(commits.state(), CommitState::Failed(_)));
+    assert_eq!(commits.durable(), Lsn(1));
+    assert!(commits.submit(batch(3)).is_err());
+}
+
+#[test]
+fn a_full_disk_is_tried_again_until_there_is_room() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let (commits, durable) = start(Box::new(faulty.clone()), settings());
+    commits.submit(batch(1)).expect("taken");
+    faulty.wait_for_attempts(3);
+    assert_eq!((commits.state(), commits.durable()), (CommitState::Full, Lsn::NONE));
+    commits.submit(batch(2)).expect("taken");
+
+    faulty.break_it(false);
+
+    assert_eq!((durable.recv(), durable.recv()), (Ok(Lsn(1)), Ok(Lsn(2))));
+    assert_eq!((commits.state(), commits.stats().full), (CommitState::Working, 1));
+    assert_eq!(faulty.shelf.recover().image.sessions.len(), 2);
+}
+
+#[test]
+fn what_waits_for_a_full_disk_cancels_out_when_it_is_too_much() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let settings = CommitSettings { waiting_bytes_max: 10_000, ..settings() };
+    let (commits, durable) = start(Box::new(faulty.clone()), settings);
+    commits.submit(batch(1)).expect("taken");
+    faulty.wait_for_attempts(1);
+    let m = message("t", &[7; 1000]);
+    for number in 0..100 {
+        let changes = vec![queued(1, number, &m), settled(1, number)];
+        commits.submit(Batch { lsn: Lsn(number + 2), changes }).expect("taken");
+    }
+    while commits.is_congested() {
+        thread::yield_now();
+    }
+
+    faulty.break_it(false);
+
+    assert_eq!((durable.recv(), durable.recv()), (Ok(Lsn(1)), Ok(Lsn(101))));
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_full_disk() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let settings = CommitSettings { retry: Duration::from_secs(3600), ..settings() };
+    let (commits, _durable) = start(Box::new(faulty.clone()), settings);
+    commits.submit(batch(1)).expect("taken");
+    faulty.wait_for_attempts(1);
+
+    commits.finish();
+
+    assert_eq!(commits.durable(), Lsn::NONE);
+    assert!(commits.submit(batch(2)).is_err());
+}
+
+#[test]
+fn congestion_begins_one_byte_past_the_limit_and_ends_with_the_write() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let cost = super::super::fold::cost_of(&batch(2).changes[0]);
+    let settings = CommitSettings { waiting_bytes_max: 2 * cost, ..settings() };
+    let (commits, durable) = start(Box::new(faulty.clone()), settings);
+    commits.submit(batch(1)).expect("taken");
+    faulty.wait_for_attempts(1);
+
+    commits.submit(batch(2)).expect("taken");
+    commits.submit(batch(3)).expect("taken");
+    assert!(!commits.is_congested());
+    commits.submit(batch(4)).expect("taken all the same");
+    assert!(commits.is_congested());
+
+    faulty.break_it(false);
+    while durable.recv() != Ok(Lsn(4)) {}
+    assert!(!commits.is_congested());
+}
+
+#[test]
+fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end() {
+    let faulty = Faulty::new(failed);
+    let time = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&time);
+    let settings = CommitSettings { sync_interval: Some(Duration::from_millis(1)), ..settings() };
+    let (told, durable) = mpsc::channel();
+    let commits = Commits::start(
+        Box::new(faulty.clone()),
+        Lsn::NONE,
+        settings,
+        Box::new(move || clock.load(Ordering::SeqCst)),
+        Box::new(move |lsn| told.send(lsn).unwrap_or(())),
+    )
+    .expect("started");
+    commits.submit(batch(1)).expect("works");
+    assert_eq!(durable.recv(), Ok(Lsn(1)));
+    time.store(999, Ordering::SeqCst);
+    assert_eq!(faulty.syncs.load(Ordering::SeqCst), 0);
+
+    time.store(1000, Ordering::SeqCst);
+    while faulty.syncs.load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+    commits.submit(batch(2)).expect("works");
+    commits.finish();
+
+    assert_eq!(faulty.syncs.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn whoever_is_told_may_be_the_last_owner() {
+    let (told, heard) = mpsc::channel();
+    let owner: Arc<Mutex<Option<Commits>>> = Arc::default();
+    let kept = Arc::clone(&owner);
+    let on_durable = Box::new(move |_| {
+        drop(kept.lock().take());
+        told.send(()).expect("heard");
+    });
+    let store = Box::new(Shelf::default());
+    let commits = Commits::start(store, Lsn::NONE, settings(), Box::new(|| 0), on_durable);
+    let mut slot = owner.lock();
+    slot.insert(commits.expect("started")).submit(batch(1)).expect("memory");
+    drop(slot);
+
+    assert_eq!(heard.recv(), Ok(()));
+}
+
+fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Lsn>) {
+    let (told, heard) = mpsc::channel();
+    let on_durable = Box::new(move |lsn| told.send(lsn).unwrap_or(()));
+    let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_durable);
+    (commits.expect("started"), heard)
+}
+
+fn settings() -> CommitSettings {
+    CommitSettings { retry: Duration::from_millis(1), ..CommitSettings::default() }
+}
+
+/// Session numbers of one length, so that each batch costs the same.
+fn batch(lsn: u64) -> Batch {
+    let client_id = ClientId::new("c");
+    let session = SessionNumber(lsn);
+    let changes = vec![Change::SessionOpened { session, client_id, expiry_secs: 60 }];
+    Batch { lsn: Lsn(lsn), changes }
+}
+
+/// A store that can be told to fail.
+#[derive(Clone)]
+struct Faulty {
+    shelf: Shelf,
+    error: fn() -> StoreError,
+    broken: Arc<AtomicBool>,
+    attempts: Arc<AtomicU64>,
+    syncs: Arc<AtomicU64>,
+}
+
+fn full() -> StoreError {
+    StoreError::Full { free_bytes: 0, kept_bytes: 1 }
+}
+
+fn failed() -> StoreError {
+    io::Error::other("broken").into()
+}
+
+impl Faulty {
+    fn new(error: fn() -> StoreError) -> Self {
+        let (shelf, broken, attempts, syncs) = Default::default();
+        Self { shelf, error, broken, attempts, syncs }
+    }
+
+    fn break_it(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    fn wait_for_attempts(&self, attempts: u64) {
+        while self.attempts.load(Ordering::SeqCst) < attempts {
+            thread::yield_now();
+        }
+    }
+}
+
+impl Store for Faulty {
+    fn sync(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        match self.broken.load(Ordering::SeqCst) {
+            true => Err((self.error)()),
+            false => self.shelf.apply(operations),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        self.shelf.sync()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shelf.get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError> {
+        self.shelf.scan(prefix, from, visit)
+    }
+
+    fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.shelf.size_bytes()
+    }
+}

@@ -1,0 +1,176 @@
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::cancel::{Before, cancel};
+use super::fold::cost_of;
+use super::{CommitSettings, CommitState, CommitStats};
+use crate::journal::{Batch, Change};
+use crate::types::Lsn;
+
+/// Between those who hand in batches and the one thread that writes them.
+pub struct Pipeline {
+    /// Held for a push or a swap, never during a write: whoever pushes holds the broker's lock.
+    waiting: Mutex<Waiting>,
+    /// Something is waiting, or the end is near.
+    work: Condvar,
+    /// The end is near.
+    stop: Condvar,
+    /// Bytes that are waiting, to be read without the lock.
+    waiting_bytes: AtomicUsize,
+    /// Everything up to it is.
+    pub durable: AtomicU64,
+    /// Locked for a moment, by the thread after each write and by readers.
+    pub stats: Mutex<CommitStats>,
+    pub settings: CommitSettings,
+}
+
+struct Waiting {
+    batches: Vec<Batch>,
+    state: CommitState,
+    stopping: bool,
+}
+
+/// How long the thread waits for work.
+pub enum Wait {
+    /// Not at all: it has something else to do.
+    No,
+    /// So long, then it has something else to do.
+    AtMost(Duration),
+    /// Until there is some.
+    ForWork,
+}
+
+/// What the thread has to do.
+pub enum Work {
+    /// Make these durable.
+    Commit(Vec<Batch>),
+    /// Nothing waits.
+    Idle,
+    /// Nothing waits and nothing will.
+    Stop,
+}
+
+impl Pipeline {
+    pub fn new(last: Lsn, settings: CommitSettings) -> Self {
+        let state = CommitState::Working;
+        Self {
+            waiting: Mutex::new(Waiting { batches: Vec::new(), state, stopping: false }),
+            work: Condvar::new(),
+            stop: Condvar::new(),
+            waiting_bytes: AtomicUsize::new(0),
+            durable: AtomicU64::new(last.0),
+            stats: Mutex::new(CommitStats::default()),
+            settings,
+        }
+    }
+
+    /// Takes a batch, unless the store has failed, and how is the error.
+    pub fn push(&self, batch: Batch) -> Result<Lsn, String> {
+        let bytes = bytes_of(&batch.changes);
+        let mut waiting = self.waiting.lock();
+        if let CommitState::Failed(reason) = &waiting.state {
+            return Err(reason.clone());
+        }
+        waiting.batches.push(batch);
+        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        drop(waiting);
+        self.work.notify_one();
+        Ok(Lsn(self.durable.load(Ordering::Acquire)))
+    }
+
+    pub fn is_congested(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) > self.settings.waiting_bytes_max
+    }
+
+    pub fn state(&self) -> CommitState {
+        self.waiting.lock().state.clone()
+    }
+
+    pub fn stop(&self) {
+        self.waiting.lock().stopping = true;
+        self.work.notify_one();
+        self.stop.notify_one();
+    }
+
+    /// All that is waiting, or comes while the thread has the patience.
+    pub fn next(&self, wait: Wait) -> Work {
+        let mut waiting = self.waiting.lock();
+        if waiting.batches.is_empty() && !waiting.stopping {
+            match wait {
+                Wait::No => {}
+                Wait::AtMost(time) => _ = self.work.wait_for(&mut waiting, time),
+                Wait::ForWork => self.work.wait(&mut waiting),
+            }
+        }
+        match (waiting.batches.is_empty(), waiting.stopping) {
+            (false, _) => Work::Commit(self.take(&mut waiting)),
+            (true, false) => Work::Idle,
+            (true, true) => Work::Stop,
+        }
+    }
+
+    /// Waits until the store may be tried again. Returns whether the end is near.
+    pub fn wait_for_room(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        waiting.state = CommitState::Full;
+        if !waiting.stopping {
+            self.stop.wait_for(&mut waiting, self.settings.retry);
+        }
+        let stopping = waiting.stopping;
+        if self.is_congested() {
+            self.compact(waiting);
+        }
+        stopping
+    }
+
+    /// Lets what is waiting cancel out: subscribers may go on for as long as the disk is full.
+    fn compact(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let batches = self.take(&mut waiting);
+        let Some(lsn) = batches.last().map(|batch| batch.lsn) else { return };
+        let changes = batches.into_iter().flat_map(|batch| batch.changes);
+        let changes = cancel(changes, Before::Unknown);
+        self.waiting_bytes.store(bytes_of(&changes), Ordering::Relaxed);
+        waiting.batches.push(Batch { lsn, changes });
+    }
+
+    fn take(&self, waiting: &mut Waiting) -> Vec<Batch> {
+        self.waiting_bytes.store(0, Ordering::Relaxed);
+        std::mem::take(&mut waiting.batches)
+    }
+
+    /// The store works.
+    pub fn recover(&self) {
+        self.waiting.lock().state = CommitState::Working;
+    }
+
+    /// Nobody writes any more.
+    pub fn close(&self, reason: &str) {
+        if !matches!(self.state(), CommitState::Failed(_)) {
+            self.fail(reason.into());
+        }
+    }
+
+    /// Nothing becomes durable any more; what is waiting never will.
+    pub fn fail(&self, reason: String) {
+        let mut waiting = self.waiting.lock();
+        self.take(&mut waiting);
+        waiting.state = CommitState::Failed(reason);
+    }
+}
+
+/// What these changes take up, about. A message for many is one.
+fn bytes_of(changes: &[Change]) -> usize {
+    let mut last = std::ptr::null();
+    let mut bytes = 0;
+    for change in changes {
+        bytes += cost_of(change);
+        if let Change::Queued { message, .. } = change {
+            let address = message.as_bytes().as_ptr();
+            bytes -= if address == last { message.len() } else { 0 };
+            last = address;
+        }
+    }
+    bytes
+}

@@ -1,0 +1,198 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::committer::{Committer, Packed};
+use super::waiting::{Pipeline, Wait, Work};
+use super::{Micros, OnDurable, is_full};
+use crate::journal::Batch;
+use crate::store::StoreError;
+
+/// The one thread that touches the store.
+pub struct Worker {
+    pipeline: Arc<Pipeline>,
+    committer: Committer,
+    clock: Micros,
+    on_durable: OnDurable,
+    /// The disk had no room for folding: not before the next attempt is due.
+    fold_blocked: bool,
+    /// By the clock, where the store has to be told to sync.
+    unsynced_since: Option<u64>,
+}
+
+/// The thread is not to go on.
+struct Over;
+
+/// While the journal is too long, folding takes off so many times what a group added.
+const FOLD_RATIO: u64 = 2;
+
+impl Worker {
+    pub fn new(
+        pipeline: Arc<Pipeline>,
+        committer: Committer,
+        clock: Micros,
+        on_durable: OnDurable,
+    ) -> Self {
+        Self { pipeline, committer, clock, on_durable, fold_blocked: false, unsynced_since: None }
+    }
+
+    /// Works until the pipeline is stopped or the store fails.
+    pub fn run(mut self) {
+        let _closed = CloseAtEnd(Arc::clone(&self.pipeline));
+        while self.turn().is_ok() {}
+    }
+
+    fn turn(&mut self) -> Result<(), Over> {
+        match self.pipeline.next(self.patience()) {
+            Work::Commit(batches) => {
+                let bytes = self.commit(batches)?;
+                self.keep_journal_short(bytes)?;
+                self.sync_if_due()
+            }
+            Work::Idle => {
+                // There is something to fold, to try again or to sync.
+                self.fold_blocked = false;
+                self.keep_journal_short(0)?;
+                self.sync_if_due()
+            }
+            Work::Stop => self.sync().and(Err(Over)),
+        }
+    }
+
+    fn patience(&self) -> Wait {
+        let settings = &self.pipeline.settings;
+        match (self.committer.wants_to_fold(), self.unsynced_since, settings.sync_interval) {
+            (true, ..) if !self.fold_blocked => Wait::No,
+            (_, Some(_), Some(interval)) => Wait::AtMost(interval.min(settings.retry)),
+            (true, ..) => Wait::AtMost(settings.retry),
+            _ => Wait::ForWork,
+        }
+    }
+
+    fn sync_if_due(&mut self) -> Result<(), Over> {
+        let (Some(since), Some(interval)) =
+            (self.unsynced_since, self.pipeline.settings.sync_interval)
+        else {
+            return Ok(());
+        };
+        let waited = (self.clock)().saturating_sub(since);
+        if u128::from(waited) < interval.as_micros() { Ok(()) } else { self.sync() }
+    }
+
+    fn sync(&mut self) -> Result<(), Over> {
+        if self.unsynced_since.take().is_none() {
+            return Ok(());
+        }
+        self.committer.sync().map_err(|error| self.fail(&error))
+    }
+
+    /// Something was written, which the store may have to be told to sync.
+    fn note_write(&mut self) {
+        if self.pipeline.settings.sync_interval.is_some() && self.unsynced_since.is_none() {
+            self.unsynced_since = Some((self.clock)());
+        }
+    }
+
+    /// Makes batches durable and says so; returns how many bytes that took.
+    fn commit(&mut self, batches: Vec<Batch>) -> Result<u64, Over> {
+        let packed = Packed::new(batches);
+        let (bytes, micros) = self.write(&packed)?;
+        if bytes > 0 {
+            self.note_write();
+        }
+        self.note_commit(&packed, bytes, micros);
+        self.pipeline.durable.store(packed.last().0, Ordering::Release);
+        (self.on_durable)(packed.last());
+        Ok(bytes)
+    }
+
+    /// Writes a group, however long the disk is full.
+    fn write(&mut self, packed: &Packed) -> Result<(u64, u64), Over> {
+        let mut full = false;
+        let mut last_try = false;
+        loop {
+            let started = (self.clock)();
+            let error = match self.committer.commit(packed) {
+                Ok(bytes) => {
+                    if full {
+                        tracing::info!("the store has room again");
+                        self.pipeline.recover();
+                    }
+                    return Ok((bytes, (self.clock)().saturating_sub(started)));
+                }
+                Err(error) => error,
+            };
+            if !is_full(&error) || last_try {
+                return Err(self.fail(&error));
+            }
+            if !std::mem::replace(&mut full, true) {
+                tracing::error!(%error, "nothing is acknowledged until there is room");
+                self.pipeline.stats.lock().full += 1;
+            }
+            last_try = self.pipeline.wait_for_room();
+        }
+    }
+
+    /// Folds while the journal is too long, enough to keep up with what a commit of so many bytes
+    /// added and no more than that takes: others are waiting.
+    fn keep_journal_short(&mut self, bytes: u64) -> Result<(), Over> {
+        let mut due = bytes * FOLD_RATIO;
+        while self.committer.wants_to_fold() && !self.fold_blocked {
+            let started = (self.clock)();
+            let step = match self.committer.fold() {
+                Ok(step) => step,
+                Err(error) if !is_full(&error) => return Err(self.fail(&error)),
+                Err(_) => {
+                    self.fold_blocked = true;
+                    return Ok(());
+                }
+            };
+            self.note_write();
+            let micros = (self.clock)().saturating_sub(started);
+            let mut stats = self.pipeline.stats.lock();
+            stats.fold_steps += 1;
+            stats.folded += step.folded;
+            stats.fold_cancelled += step.cancelled;
+            stats.fold_bytes += step.written_bytes;
+            stats.quarantined += step.quarantined;
+            stats.fold_time.count(micros);
+            stats.journal_bytes = self.committer.journal_bytes();
+            if due <= step.journal_bytes {
+                break;
+            }
+            due -= step.journal_bytes;
+        }
+        Ok(())
+    }
+
+    fn note_commit(&self, packed: &Packed, bytes: u64, micros: u64) {
+        let mut stats = self.pipeline.stats.lock();
+        stats.commits += 1;
+        stats.operations += packed.operations;
+        stats.cancelled += packed.cancelled();
+        stats.messages += packed.messages;
+        stats.bytes += bytes;
+        stats.journal_bytes = self.committer.journal_bytes();
+        match packed.is_empty() {
+            true => stats.empty_commits += 1,
+            false => stats.sync_time.count(micros),
+        }
+    }
+
+    fn fail(&self, error: &StoreError) -> Over {
+        tracing::error!(%error, "the store has failed: nothing is acknowledged any more");
+        self.pipeline.fail(error.to_string());
+        Over
+    }
+}
+
+/// Without its thread a pipeline would take batches for ever.
+struct CloseAtEnd(Arc<Pipeline>);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        self.0.close(match std::thread::panicking() {
+            true => "the store's thread has panicked",
+            false => "the store is closed",
+        });
+    }
+}

@@ -1,0 +1,88 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::StoreError;
+
+const FILE_NAME: &str = "fulmar.lock";
+
+/// The right to use a data directory: one process at a time has it, until it drops it or dies.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    /// The kernel's lock goes with this descriptor, so a crash leaves no stale lock.
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock of an existing directory.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if another process, or another part of this one, has it;
+    /// [`StoreError::Io`] if the file in the directory cannot be opened or locked.
+    pub fn acquire(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join(FILE_NAME);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked {
+                    directory: directory.into(),
+                    pid: pid(&mut file),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // The number is for the message of whoever comes second; the lock itself needs no content.
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(16).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_is_refused_and_told_who_has_it() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let _first = DirectoryLock::acquire(dir.path()).expect("nobody has it");
+
+        let error = DirectoryLock::acquire(dir.path()).expect_err("it is taken");
+
+        let expected = format!(
+            "the data directory {} is in use by the broker with process id {}",
+            dir.path().display(),
+            std::process::id()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn without_a_number_the_message_still_names_the_directory() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let _first = DirectoryLock::acquire(dir.path()).expect("nobody has it");
+        std::fs::write(dir.path().join(FILE_NAME), "?").expect("written");
+
+        let error = DirectoryLock::acquire(dir.path()).expect_err("it is taken");
+
+        assert!(matches!(&error, StoreError::Locked { pid: None, .. }));
+        assert!(error.to_string().ends_with("is in use by another broker"), "{error}");
+    }
+
+    #[test]
+    fn a_dropped_lock_is_free() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        drop(DirectoryLock::acquire(dir.path()).expect("nobody has it"));
+        DirectoryLock::acquire(dir.path()).expect("nobody has it any more");
+    }
+}

@@ -1,0 +1,12 @@
+//! One suite for every engine behind the `Store` trait: what they all promise, and what those on
+//! disk keep through restarts, kills, power cuts and damage.
+
+mod contract;
+mod crash;
+mod damage;
+mod disk;
+mod engine;
+mod power;
+mod random;
+mod restart;
+mod trace;
