@@ -56,10 +56,6 @@ impl Disk {
 }
 
 impl Store for CrashStore {
-    fn sync(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
         let mut disk = self.0.lock();
         disk.moment()?;

@@ -19,10 +19,6 @@ use crate::types::{
 struct Shelf(Arc<Mutex<MemoryStore>>);
 
 impl Store for Shelf {
-    fn sync(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
         self.0.lock().apply(operations)
     }

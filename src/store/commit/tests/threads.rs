@@ -258,10 +258,6 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn sync(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         match self.broken.load(Ordering::SeqCst) {
