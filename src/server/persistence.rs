@@ -40,7 +40,10 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
     let commits = Commits::start(
         store,
         last,
-        CommitSettings::default(),
+        CommitSettings {
+            journal_bytes_max: config.store.journal_bytes_max,
+            ..CommitSettings::default()
+        },
         Box::new(move || clock.micros()),
         Box::new(move |lsn| {
             if let Some(shared) = told.get().and_then(Weak::upgrade) {
