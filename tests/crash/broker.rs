@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Far longer than recovery takes here.
 const START_MAX: Duration = Duration::from_secs(60);
 
+/// So little that commits are folded in every cycle, and kills fall into the folding.
+const JOURNAL_BYTES_MAX: &str = "131072";
+
 /// The broker in a process of its own; killed and reaped when it is dropped.
 pub struct Broker {
     child: Child,
@@ -73,6 +76,7 @@ impl Starting {
             .arg(place.path.join("data"))
             .env("FULMAR_STORE__ENGINE", place.engine)
             .env("FULMAR_STORE__DURABILITY", place.durability)
+            .env("FULMAR_STORE__JOURNAL_BYTES_MAX", JOURNAL_BYTES_MAX)
             .env("FULMAR_SYS__INTERVAL_SECS", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
