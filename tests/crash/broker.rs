@@ -113,7 +113,7 @@ fn listening_on(log: &str) -> Option<SocketAddr> {
     Some(address?.parse().expect("an address"))
 }
 
-/// A data directory with the broker's log beside it, and what the store in it is. It stays behind
+/// A data directory with the broker's log and what the clients saw beside it. It stays behind
 /// where a test fails.
 pub struct Place {
     engine: &'static str,
@@ -131,12 +131,14 @@ impl Place {
         Self { engine, durability, path }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Leaves everything there to be looked at.
+    pub fn keep(self) -> PathBuf {
+        std::mem::take(&mut std::mem::ManuallyDrop::new(self).path)
     }
 
-    pub fn remove(&self) {
-        fs::remove_dir_all(&self.path).expect("it is ours");
+    /// A new file beside the data.
+    pub fn create_file(&self, name: &str) -> File {
+        File::create(self.path.join(name)).expect("target/tmp can be written")
     }
 
     fn log(&self) -> PathBuf {
@@ -151,5 +153,15 @@ impl Place {
         let bytes = fs::read(self.log()).unwrap_or_default();
         let from = usize::try_from(offset).expect("a short log").min(bytes.len());
         String::from_utf8_lossy(&bytes[from..]).into_owned()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // After a panic there may be something to see, unless the store never came to be.
+        if !thread::panicking() || fs::remove_dir(self.path.join("data")).is_ok() {
+            // A folder that stays behind harms no test.
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 
 use fulmar::types::QoS;
 
@@ -15,6 +17,8 @@ pub struct Ledger {
     /// The retained messages that the latest new subscription was shown.
     shown: BTreeMap<String, u64>,
     events: VecDeque<String>,
+    /// All of them.
+    events_file: Option<BufWriter<File>>,
     pub cycle: u64,
     pub violations: BTreeMap<Violation, Vec<String>>,
 }
@@ -66,7 +70,15 @@ const EVENTS_KEPT: usize = 120;
 pub const NEVER: &str = "w/never";
 
 impl Ledger {
+    /// With all events in `file`, too.
+    pub fn new(file: File) -> Self {
+        Self { events_file: Some(BufWriter::new(file)), ..Self::default() }
+    }
+
     pub fn note(&mut self, event: impl Display) {
+        if let Some(file) = &mut self.events_file {
+            writeln!(file, "{:>3} {event}", self.cycle).expect("target/tmp can be written");
+        }
         if self.events.len() == EVENTS_KEPT {
             self.events.pop_front();
         }

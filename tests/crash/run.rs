@@ -79,7 +79,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let mut ledger = Ledger::default();
+        let place = Place::create(plan.engine, plan.durability);
+        let mut ledger = Ledger::new(place.create_file("events"));
         let clients = CLIENTS.map(|(name, protocol, publishes, receives)| {
             let will = (publishes && protocol.is_v5()).then(|| (NEVER.to_owned(), LONG_DELAY_SECS));
             let collects = receives.is_some();
@@ -94,7 +95,7 @@ impl<'a> Run<'a> {
         });
         Self {
             plan,
-            place: Place::create(plan.engine, plan.durability),
+            place,
             spared: None,
             rng: Rng::new(plan.seed),
             clients: clients.into(),
@@ -304,12 +305,10 @@ impl<'a> Run<'a> {
     fn outcome(mut self, plan: &Plan) -> Outcome {
         let violations = std::mem::take(&mut self.ledger.violations);
         let after: u64 = self.kills.values().sum();
-        let place = match violations.is_empty() || plan.engine == "memory" {
-            true => {
-                self.place.remove();
-                String::new()
-            }
-            false => format!("; see {}", self.place.path().display()),
+        let kept = !violations.is_empty() && plan.durability == "disk";
+        let place = match kept {
+            true => format!("; see {}", self.place.keep().display()),
+            false => String::new(),
         };
         let summary = format!(
             "{} cycles, {}; killed after {:?} and {} times at a moment{place}",
