@@ -63,7 +63,8 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
 fn commit_settings(config: &Config) -> CommitSettings {
     let syncs_itself = config.store.durability != config::Durability::Os;
     let sync_interval = (!syncs_itself).then_some(SYNC_INTERVAL);
-    CommitSettings { sync_interval, ..CommitSettings::default() }
+    let journal_bytes_max = config.store.journal_bytes_max;
+    CommitSettings { sync_interval, journal_bytes_max, ..CommitSettings::default() }
 }
 
 fn open_engine(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {

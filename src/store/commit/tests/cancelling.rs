@@ -38,9 +38,17 @@ fn a_packet_id_that_was_taken_and_released_leaves_nothing() {
     assert_cancels(&[taken(1, 7), released(1, 7)], &[]);
     assert_cancels(&[taken(1, 7), released(1, 7), taken(1, 7)], &[taken(1, 7)]);
     assert_cancels(&[released(1, 7)], &[released(1, 7)]);
-    assert_cancels(&[released(1, 7), taken(1, 7)], &[taken(1, 7)]);
-    // It was taken before this group, so it must be released.
+    // It was taken before this group: it still is, or must be released.
+    assert_cancels(&[released(1, 7), taken(1, 7)], &[]);
     assert_cancels(&[released(1, 7), taken(1, 7), released(1, 7)], &[released(1, 7)]);
+}
+
+#[test]
+fn a_packet_id_is_released_however_its_changes_fell_into_groups() {
+    let again = cancel([released(1, 7), taken(1, 7)], Before::Unknown);
+    let changes = [again, vec![released(1, 7)]].concat();
+
+    assert_cancels(&changes, &[released(1, 7)]);
 }
 
 #[test]

@@ -1,0 +1,51 @@
+use fulmar::codec::{Packet, Publish};
+use fulmar::types::{PacketId, QoS};
+
+use super::Client;
+use crate::common::ack;
+use crate::ledger::{Ledger, Violation, number_in};
+
+impl Client {
+    pub(super) fn receive(&mut self, publish: &Publish<'_>, ledger: &mut Ledger) {
+        let Publish { topic, packet_id, dup, qos, .. } = publish;
+        let Some(number) = number_in(publish.payload) else {
+            let case = format!("{} < {topic}: a damaged payload", self.name);
+            return ledger.violation(Violation::ProtocolBroken, case);
+        };
+        let id = packet_id.map_or(0, PacketId::get);
+        ledger.note(format_args!("{} < PUBLISH {id} {topic} {number} dup {dup}", self.name));
+        match (qos, packet_id) {
+            (QoS::ExactlyOnce, Some(id)) => self.store(*id, publish, number, ledger),
+            (QoS::AtLeastOnce, Some(id)) => {
+                ledger.delivered(&self.name, topic, number);
+                self.link().reply(&Packet::PubAck(ack(*id)));
+            }
+            _ => ledger.delivered(&self.name, topic, number),
+        }
+    }
+
+    /// Stores the message until it is released. One that is stored already must be the same, and be
+    /// marked as sent again (`[MQTT-3.3.1-1]`).
+    fn store(&mut self, id: PacketId, publish: &Publish<'_>, number: u64, ledger: &mut Ledger) {
+        let message = (publish.topic.to_owned(), number);
+        if let Some(stored) = self.incoming.get(&id) {
+            let same = *stored == message;
+            if !same || !publish.dup {
+                let dup = publish.dup;
+                let case = format!("{} < {id} {message:?} dup {dup} on {stored:?}", self.name);
+                ledger.violation(Violation::ProtocolBroken, case);
+            }
+        }
+        self.incoming.entry(id).or_insert(message);
+        self.link().reply(&Packet::PubRec(ack(id)));
+    }
+
+    /// PUBREL: the message goes to the application, once.
+    pub(super) fn deliver(&mut self, id: PacketId, ledger: &mut Ledger) {
+        ledger.note(format_args!("{} < PUBREL {id}", self.name));
+        if let Some((topic, number)) = self.incoming.remove(&id) {
+            ledger.delivered(&self.name, &topic, number);
+        }
+        self.link().reply(&Packet::PubComp(ack(id)));
+    }
+}

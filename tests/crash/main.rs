@@ -1,0 +1,135 @@
+//! The real binary with a store on disk, killed with SIGKILL over and over: what it acknowledged must
+//! be there when it comes back.
+//!
+//! The clients live in this process and keep their side of each exchange as if on stable storage, so
+//! they survive the broker. A cycle starts the broker on the same data directory, lets everybody go on
+//! where they were, and kills it at a random moment or right after a chosen packet was seen; in the
+//! end everything is drained, and `ledger` says what was to be there. The gate plays a few cycles.
+//! The long form, for each engine:
+//!
+//!     FULMAR_CRASH_CYCLES=200 cargo test --test crash -- --nocapture
+//!
+//! A run prints its seed; `FULMAR_CRASH_SEED=…` makes the same plan again, though the machine's timing
+//! is never the same twice. A run that fails prints the last events and leaves its directory.
+//! `SIGKILL` leaves what was written to the kernel: this is about the process, not about the power.
+
+#![allow(clippy::disallowed_methods, reason = "real processes and sockets take real time")]
+#![allow(clippy::disallowed_macros, reason = "what a run has to say is for whoever started it")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../sim/rng.rs"]
+#[allow(dead_code, reason = "the simulator draws in more ways")]
+mod rng;
+
+mod broker;
+mod client;
+mod kill;
+mod ledger;
+mod link;
+mod run;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ledger::Violation;
+use run::{Outcome, Plan, run};
+
+/// Cycles of each engine in the gate.
+const GATE_CYCLES: u64 = 6;
+
+#[test]
+fn what_was_acknowledged_survives_with_sled() {
+    survives("sled");
+}
+
+#[test]
+fn what_was_acknowledged_survives_with_fjall() {
+    survives("fjall");
+}
+
+/// Each check is seen to fail where nothing is kept. Repeats and wrong order, which this cannot
+/// bring about, are shown beside the ledger.
+#[test]
+fn a_broker_that_keeps_nothing_is_found_out() {
+    let outcome = run(&Plan {
+        engine: "memory",
+        durability: "memory",
+        cycles: 3,
+        seed: seed(),
+        patience: Duration::from_millis(1_200),
+        spared: false,
+    });
+
+    let expected = [
+        Violation::SessionLost,
+        Violation::MessageLost,
+        Violation::SubscriptionLost,
+        Violation::RetainedLost,
+        Violation::WillLost,
+    ];
+    for violation in expected {
+        assert!(outcome.violations.contains_key(&violation), "not found: {violation:?}");
+    }
+}
+
+/// And none fails where only connections are lost.
+#[test]
+fn a_broker_that_is_spared_passes() {
+    passes(&Plan {
+        engine: "memory",
+        durability: "memory",
+        cycles: cycles(),
+        seed: seed(),
+        patience: Duration::from_secs(6),
+        spared: true,
+    });
+}
+
+#[test]
+#[should_panic(expected = "the broker ended before it listened")]
+fn an_engine_that_the_binary_does_not_know_fails_the_run() {
+    survives("none-such");
+}
+
+fn survives(engine: &'static str) {
+    passes(&Plan {
+        engine,
+        durability: "disk",
+        cycles: cycles(),
+        seed: seed(),
+        patience: Duration::from_secs(6),
+        spared: false,
+    });
+}
+
+fn passes(plan: &Plan) {
+    let outcome = run(plan);
+    println!("{}: {}", plan.engine, outcome.summary);
+    assert!(outcome.violations.is_empty(), "{}", report(plan, &outcome));
+}
+
+fn report(plan: &Plan, outcome: &Outcome) -> String {
+    let mut report = format!("{}, FULMAR_CRASH_SEED={}\n", plan.engine, plan.seed);
+    for event in &outcome.last_events {
+        report += &format!("  {event}\n");
+    }
+    for (violation, cases) in &outcome.violations {
+        report += &format!("{violation:?}, {} times:\n", cases.len());
+        cases.iter().take(10).for_each(|case| report += &format!("  {case}\n"));
+    }
+    report + &outcome.summary
+}
+
+fn cycles() -> u64 {
+    number("FULMAR_CRASH_CYCLES").unwrap_or(GATE_CYCLES)
+}
+
+fn seed() -> u64 {
+    let chance = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
+    number("FULMAR_CRASH_SEED").unwrap_or_else(|| chance() as u64 & 0xFFFF_FFFF)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
+}
