@@ -66,6 +66,8 @@ choices! {
     Durability {
         /// The message is in the memory of the process.
         Memory = "memory",
+        /// The message is with the kernel: it survives the end of the process, not a power cut.
+        Os = "os",
         /// The message is synced to the disk.
         Disk = "disk",
     }

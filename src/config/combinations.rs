@@ -20,13 +20,13 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
 fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static str)> {
     let in_memory = config.store.engine == Engine::Memory;
     match (in_memory, config.store.durability) {
-        (true, Durability::Disk) => Some((
+        (true, Durability::Os | Durability::Disk) => Some((
             "store.durability",
             "needs an engine on disk: store.engine \"sled\" or \"fjall\"",
         )),
         (false, Durability::Memory) => Some((
             "store.engine",
-            "keeps what is promised on disk: set store.durability to \"disk\"",
+            "keeps what is promised on disk: set store.durability to \"disk\" or \"os\"",
         )),
         _ => None,
     }

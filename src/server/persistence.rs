@@ -1,18 +1,22 @@
 //! Brings back what was kept, and keeps what happens from here on.
 
-use std::fs;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use super::settings;
 use crate::broker::Broker;
-use crate::config::{Config, Engine};
+use crate::config::{self, Config, Engine};
 use crate::net::{Clock, Entropy, Setup, Shared};
 use crate::store::{
-    CommitSettings, Commits, EngineOptions, FjallStore, Progress, Recovered, SledStore, Store,
-    StoreError, recover,
+    CommitSettings, Commits, Durability, EngineOptions, FjallStore, Progress, Recovered, SledStore,
+    Store, StoreError, recover,
 };
 
+/// How much a power cut may cost where the kernel's word is enough.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// Records between two lines about a recovery under way.
 const REPORT_RECORDS: u64 = 1 << 20;
 
@@ -30,7 +34,9 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
     };
     let Recovered { image, last, quarantined, lost } = recover(&mut *store, &mut report())?;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
-    tracing::info!(sessions, retained, millis = clock.micros() / 1000, "recovered");
+    let (engine, durability) = (config.store.engine, config.store.durability);
+    let millis = clock.micros() / 1000;
+    tracing::info!(?engine, ?durability, sessions, retained, millis, "recovered");
     if quarantined > 0 {
         tracing::error!(records = quarantined, messages = lost, "damaged records were set aside");
     }
@@ -40,10 +46,7 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
     let commits = Commits::start(
         store,
         last,
-        CommitSettings {
-            journal_bytes_max: config.store.journal_bytes_max,
-            ..CommitSettings::default()
-        },
+        commit_settings(config),
         Box::new(move || clock.micros()),
         Box::new(move |lsn| {
             if let Some(shared) = told.get().and_then(Weak::upgrade) {
@@ -57,9 +60,20 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
     Ok(shared)
 }
 
+fn commit_settings(config: &Config) -> CommitSettings {
+    let syncs_itself = config.store.durability != config::Durability::Os;
+    let sync_interval = (!syncs_itself).then_some(SYNC_INTERVAL);
+    let journal_bytes_max = config.store.journal_bytes_max;
+    CommitSettings { journal_bytes_max, sync_interval, ..CommitSettings::default() }
+}
+
 fn open_engine(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {
     let directory = config.store.data_dir.as_deref().unwrap_or(Path::new("./data"));
-    let options = EngineOptions::default();
+    let durability = match config.store.durability {
+        config::Durability::Os => Durability::Os,
+        config::Durability::Disk | config::Durability::Memory => Durability::Disk,
+    };
+    let options = EngineOptions { durability, ..EngineOptions::default() };
     Ok(Some(match config.store.engine {
         Engine::Memory => return Ok(None),
         Engine::Sled => Box::new(SledStore::open(prepared(directory)?, &options)?),
@@ -69,7 +83,7 @@ fn open_engine(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {
 
 /// The directory, made if it is not there: for its owner alone.
 fn prepared(directory: &Path) -> Result<&Path, StoreError> {
-    fs::create_dir_all(directory)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     Ok(directory)
 }
 

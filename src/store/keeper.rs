@@ -7,7 +7,8 @@ use super::space::{Watermark, sync_all_below, sync_directory};
 use super::witness::Witness;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, StoreError};
 
-/// Pages, links and copies that an engine makes of a byte, at most as often as was ever measured.
+/// How often an engine writes a byte of a large batch. What a small one costs beyond that, whole
+/// blocks for a few bytes, comes out of what is kept free.
 const WRITTEN_PER_BYTE: u64 = 10;
 
 /// What every engine on disk owes, whatever its format: it is alone in the data directory, leaves

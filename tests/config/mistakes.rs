@@ -29,7 +29,7 @@ session_expiry_max_secs = "forever"
 response_information = 5
 
 [store]
-engine = "sled"
+engine = "rocks"
 
 [log]
 filter = "inof"
@@ -51,9 +51,21 @@ FILE:21: mqtt.maximum_qos: must be at most 2
 FILE:22: mqtt.retain_available: must be true or false, not "true"
 FILE:23: mqtt.session_expiry_max_secs: must be seconds or "never", not "forever"
 FILE:24: mqtt.response_information: must be a text in quotes, not 5
-FILE:27: store.engine: must be "memory", not "sled"
+FILE:27: store.engine: must be "memory", "sled" or "fjall", not "rocks"
 FILE:30: log.filter: "inof" is not a level (off, error, warn, info, debug, trace)"#;
     assert_eq!(report, expected);
+}
+
+#[test]
+fn an_engine_goes_with_what_it_can_promise() {
+    assert_eq!(
+        mistakes_of("[store]\nengine = \"sled\"\n"),
+        "FILE:2: store.engine: keeps what is promised on disk: set store.durability to \"disk\" or \"os\""
+    );
+    assert_eq!(
+        mistakes_of("[store]\ndurability = \"disk\"\n"),
+        "FILE:2: store.durability: needs an engine on disk: store.engine \"sled\" or \"fjall\""
+    );
 }
 
 #[test]

@@ -55,8 +55,8 @@ struct Window {
     bytes: usize,
 }
 
-/// Groups are looked at together up to so many steps' worth: the more, the more cancels out.
-const WINDOW_STEPS: usize = 4;
+/// A step reads pieces of as many bytes as the groups that it takes, and as many again.
+const COST_PER_BYTE: usize = 2;
 /// A rest that is written again costs as much as folding it: no more than so many times.
 const STEPS_PER_WINDOW_MAX: usize = 4;
 
@@ -100,7 +100,7 @@ impl Folder {
         };
         let (first_key, newest_key) = (first.key.clone(), newest.key.clone());
         let window_cost: u64 = window.blobs.iter().map(blob_cost).sum();
-        let cost_max = self.step_bytes.max(window.bytes / STEPS_PER_WINDOW_MAX);
+        let cost_max = (self.step_bytes * COST_PER_BYTE).max(window.bytes / STEPS_PER_WINDOW_MAX);
 
         let mut operations = Vec::new();
         let mut step = Step::default();
@@ -139,10 +139,9 @@ impl Folder {
     }
 
     fn window(&self, store: &dyn Store) -> Result<Window, StoreError> {
-        let bytes_max = self.step_bytes * WINDOW_STEPS;
         let mut window = Window::default();
         Blob::scan(store, &[keys::JOURNAL], &self.oldest, &mut |blob| {
-            if window.bytes > 0 && window.bytes + blob.len() > bytes_max {
+            if window.bytes > 0 && window.bytes + blob.len() > self.step_bytes {
                 return ControlFlow::Break(());
             }
             window.bytes += blob.len();

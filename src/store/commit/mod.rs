@@ -70,7 +70,7 @@ impl Default for CommitSettings {
         Self {
             waiting_bytes_max: 16 * 1024 * 1024,
             journal_bytes_max: 64 * 1024 * 1024,
-            fold_step_bytes: 256 * 1024,
+            fold_step_bytes: 512 * 1024,
             retry: Duration::from_secs(1),
             sync_interval: None,
         }

@@ -3,6 +3,7 @@ mod crash;
 mod crash_store;
 mod damage;
 mod folding;
+mod measure;
 mod scenario;
 mod threads;
 
