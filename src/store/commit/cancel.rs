@@ -105,7 +105,7 @@ impl List {
                 self.unset_any(Some(*session), fact, change);
             }
             Change::InboundTaken { session, id } => {
-                self.take(*session, Fact::Inbound(*session, *id), change);
+                self.make(*session, Fact::Inbound(*session, *id), change);
             }
             Change::InboundReleased { session, id } => {
                 self.unmake(*session, Fact::Inbound(*session, *id), change);
@@ -165,21 +165,14 @@ impl List {
         }
     }
 
-    /// Makes what was not there a moment ago.
+    /// Makes what was not there a moment ago. A change that took it away before stays: without it,
+    /// the list would claim that there was nothing to take away.
     fn make(&mut self, session: SessionNumber, fact: Fact, change: Change) {
-        let made_here = !self.facts.contains_key(&fact) || self.clear(&fact);
-        let slot = Some(self.push(Some(session), change));
-        self.facts.insert(fact, Latest { slot, made_here });
-    }
-
-    /// Makes again what may have been undone: a packet id. Where it stood before the list, released and
-    /// taken again it stands as it did. To say only that it was taken would let the list that this one
-    /// becomes a part of think that it was made there, and its next release leave nothing.
-    fn take(&mut self, session: SessionNumber, fact: Fact, change: Change) {
-        match self.facts.get(&fact) {
-            Some(latest) if !latest.made_here => _ = self.clear(&fact),
-            _ => self.make(session, fact, change),
+        if self.facts.get(&fact).is_some_and(|latest| latest.made_here) {
+            self.clear(&fact);
         }
+        let slot = Some(self.push(Some(session), change));
+        self.facts.insert(fact, Latest { slot, made_here: true });
     }
 
     /// Undoes what [`Self::make`] made here or in an earlier list.
