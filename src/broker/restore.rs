@@ -1,6 +1,8 @@
 use super::timers::Timer;
 use super::{Actions, Broker, Settings};
-use crate::journal::{Change, Image, Journal, SessionImage, SessionNumber, session_ends_at};
+use crate::journal::{
+    Change, Image, Journal, NUMBERS_UNTOLD_MAX, SessionImage, SessionNumber, session_ends_at,
+};
 use crate::session::{Outbound, Session};
 use crate::types::{Lsn, Message, SessionKey, Timestamp};
 
@@ -80,13 +82,14 @@ impl Broker {
     ///
     /// One that was connected may have been sent all of it, and with QoS 1 also what never became
     /// durable: the queue numbers of that, and so its packet ids, are passed over, as many as a
-    /// client is ever sent at a time.
+    /// client is ever sent at a time and a store may not tell of.
     fn restore_outbound(&self, image: &mut SessionImage) -> Outbound {
         let queue = std::mem::take(&mut image.queue);
         match image.detached_at {
             Some(_) => Outbound::restore(queue, image.sent_before, image.next_number),
             None => {
-                let next_number = image.next_number + u64::from(self.settings.in_flight_max);
+                let unknown = u64::from(self.settings.in_flight_max) + NUMBERS_UNTOLD_MAX;
+                let next_number = image.next_number + unknown;
                 Outbound::restore(queue, u64::MAX, next_number)
             }
         }

@@ -18,6 +18,11 @@ use crate::types::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionNumber(pub u64);
 
+/// Queue numbers that a session may have used beyond those that a store tells of: a delivery that is
+/// queued and settled before either is written leaves a trace only where its number is the last of
+/// so many.
+pub const NUMBERS_UNTOLD_MAX: u64 = 1024;
+
 /// All changes of one burst: durable together or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {

@@ -18,7 +18,7 @@ pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
     CommitSettings, CommitState, CommitStats, Commits, HISTOGRAM_MICROS, Histogram, Micros,
-    NUMBERS_UNTOLD_MAX, OnDurable, Progress, Recovered, recover,
+    OnDurable, Progress, Recovered, recover,
 };
 pub use damage::set_aside;
 pub use error::StoreError;

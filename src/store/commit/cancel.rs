@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use crate::journal::{Change, SessionNumber};
+use crate::journal::{Change, NUMBERS_UNTOLD_MAX, SessionNumber};
 use crate::types::{Filter, InboundId, Message};
 
 /// The same effect in fewer changes: what is made and undone in one list, or set and set again,
@@ -13,10 +13,6 @@ pub fn cancel(changes: impl IntoIterator<Item = Change>, before: Before) -> Vec<
     changes.into_iter().for_each(|change| list.handle(change));
     list.slots.into_iter().filter_map(|slot| slot.change).collect()
 }
-
-/// Queue numbers that a session may have used beyond those that its changes tell of: a delivery that is
-/// queued and settled in one group leaves a trace only where its number is the last of so many.
-pub const NUMBERS_UNTOLD_MAX: u64 = 1024;
 
 /// Whether the number is told even of a delivery that leaves nothing else.
 pub fn is_mark(number: u64) -> bool {

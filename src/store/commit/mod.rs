@@ -28,7 +28,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use cancel::NUMBERS_UNTOLD_MAX;
 pub use recover::{Progress, Recovered, recover};
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
 

@@ -8,7 +8,7 @@ mod scenario;
 mod threads;
 
 use super::*;
-use crate::journal::{Change, Image, SessionNumber};
+use crate::journal::{Change, Image, NUMBERS_UNTOLD_MAX, SessionNumber};
 use crate::store::{MemoryStore, Operation, Visitor};
 use crate::types::{
     ClientId, Filter, InboundId, Message, MessageHead, PacketId, QoS, SubscriptionIds,
