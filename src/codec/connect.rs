@@ -75,15 +75,13 @@ const CLEAN_START: u8 = 0b0000_0010;
 const RESERVED: u8 = 0b0000_0001;
 
 impl<'a> Connect<'a> {
-    pub(super) fn decode(body: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let protocol = decode_protocol(body)?;
-        let flags = body.u8()?;
-        check_flags(flags, protocol)?;
-        let mut connect = Self {
+    /// A clean start without keep alive, will, credentials and properties.
+    pub fn new(protocol: Protocol, client_id: &'a str) -> Self {
+        Self {
             protocol,
-            client_id: "",
-            clean_start: flags & CLEAN_START != 0,
-            keep_alive_secs: body.u16()?,
+            client_id,
+            clean_start: true,
+            keep_alive_secs: 0,
             session_expiry_secs: None,
             receive_maximum: None,
             maximum_packet_size: None,
@@ -96,6 +94,17 @@ impl<'a> Connect<'a> {
             will: None,
             username: None,
             password: None,
+        }
+    }
+
+    pub(super) fn decode(body: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let protocol = decode_protocol(body)?;
+        let flags = body.u8()?;
+        check_flags(flags, protocol)?;
+        let mut connect = Self {
+            clean_start: flags & CLEAN_START != 0,
+            keep_alive_secs: body.u16()?,
+            ..Self::new(protocol, "")
         };
         connect.decode_properties(body)?;
         connect.decode_payload(flags, body)?;

@@ -13,24 +13,7 @@ pub struct Connecting {
 
 impl Connecting {
     pub(super) fn new(client: Client, protocol: Protocol, id: &str) -> Self {
-        let packet = Connect {
-            protocol,
-            client_id: kept_str(id),
-            clean_start: true,
-            keep_alive_secs: 0,
-            session_expiry_secs: None,
-            receive_maximum: None,
-            maximum_packet_size: None,
-            topic_alias_maximum: None,
-            request_response_information: None,
-            request_problem_information: None,
-            authentication_method: None,
-            authentication_data: None,
-            user_properties: Vec::new(),
-            will: None,
-            username: None,
-            password: None,
-        };
+        let packet = Connect::new(protocol, kept_str(id));
         Self { client, packet }
     }
 

@@ -97,24 +97,7 @@ impl Client {
 
 /// CONNECT with Clean Start and without keep alive.
 pub fn connect(protocol: Protocol, client_id: &str) -> Packet<'_> {
-    Packet::Connect(Box::new(codec::Connect {
-        protocol,
-        client_id,
-        clean_start: true,
-        keep_alive_secs: 0,
-        session_expiry_secs: None,
-        receive_maximum: None,
-        maximum_packet_size: None,
-        topic_alias_maximum: None,
-        request_response_information: None,
-        request_problem_information: None,
-        authentication_method: None,
-        authentication_data: None,
-        user_properties: Vec::new(),
-        will: None,
-        username: None,
-        password: None,
-    }))
+    Packet::Connect(Box::new(codec::Connect::new(protocol, client_id)))
 }
 
 pub fn subscribe(filter: &str) -> Packet<'_> {
