@@ -3,6 +3,7 @@
 //! what follows is a value.
 
 mod acknowledge;
+mod backlog;
 mod connect;
 mod conns;
 mod deliver;
@@ -27,7 +28,7 @@ pub use outgoing::Budget;
 pub use settings::Settings;
 pub use stats::{Drops, Stats};
 
-use crate::journal::{Batch, Journal};
+use crate::journal::{Batch, Journal, Load};
 use crate::request::{Outgoing, Request};
 use crate::retained::Retained;
 use crate::session::Session;
@@ -68,6 +69,8 @@ pub struct Broker {
 pub struct Actions {
     /// Connections that have something to send: each pulls when its socket can take it.
     pub wake: Vec<ConnId>,
+    /// Messages to fetch from the store: each is answered by [`Broker::handle_loaded`].
+    pub load: Vec<Load>,
 }
 
 impl Broker {

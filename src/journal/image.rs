@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, SessionNumber};
+use super::{Backlog, Change, SessionNumber};
 use crate::request::Will;
 use crate::types::{
     ClientId, Filter, InboundId, Message, QoS, SubscriptionIds, SubscriptionOptions, Timestamp,
@@ -40,6 +40,9 @@ pub struct SessionImage {
     pub inbound: BTreeSet<InboundId>,
     /// Unfinished deliveries by queue number.
     pub queue: BTreeMap<u64, Unfinished>,
+    /// Further unfinished deliveries, none of them [`Unfinished::Released`], that only a store has:
+    /// their numbers are not in `queue`. [`Image::changes`] does not tell of them.
+    pub backlog: Backlog,
     /// The queue number that no message has had: the next one gets it.
     pub next_number: u64,
     /// Messages with numbers below this may have been sent before the connection was lost.
@@ -142,6 +145,7 @@ impl SessionImage {
             subscriptions: BTreeMap::new(),
             inbound: BTreeSet::new(),
             queue: BTreeMap::new(),
+            backlog: Backlog::default(),
             next_number: 0,
             sent_before: 0,
             will: None,

@@ -4,9 +4,11 @@
 //! under one log sequence number. What waits for a change carries that number (see
 //! [`crate::types::Lsn`]) and is not sent before the store has reported it durable.
 
+mod backlog;
 mod image;
 pub mod record;
 
+pub use backlog::{Backlog, Load, Page, Stored};
 pub use image::{Image, QueuedMessage, SessionImage, Unfinished};
 
 use crate::request::{EXPIRY_NEVER, Will};

@@ -10,7 +10,7 @@ use crate::auth::Authenticator;
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::request::{Connect, Outgoing, Request};
-use crate::store::Commits;
+use crate::store::{Commits, Event};
 use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
 
 /// What one connection takes from the broker under one hold of the lock. Smaller pulls cost more
@@ -18,6 +18,8 @@ use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
 pub const PULL_MESSAGES_MAX: usize = 512;
 /// The same in bytes; the message that passes it is the last of its pull.
 pub const PULL_BYTES_MAX: usize = 64 * 1024;
+/// Sessions that one hold of the lock hears of what is stored of them.
+const STORED_PER_HOLD: usize = 512;
 
 /// What all connections of a server share.
 pub struct Shared {
@@ -177,8 +179,25 @@ impl Shared {
         })
     }
 
-    /// The store has everything up to `lsn` on disk.
-    pub fn handle_committed(&self, lsn: Lsn) {
+    /// Tells the broker what the store has to tell.
+    pub fn handle_store(&self, event: Event) {
+        match event {
+            Event::Durable(lsn) => self.handle_committed(lsn),
+            Event::Stored(stored) => {
+                for some in stored.chunks(STORED_PER_HOLD) {
+                    self.act(|core, _, actions| core.broker.handle_stored(some, actions));
+                }
+            }
+            Event::Loaded(page) => {
+                self.act(|core, now, actions| core.broker.handle_loaded(page, now, actions));
+            }
+            Event::Full(full) => {
+                self.act(|core, now, actions| core.broker.handle_store_full(full, now, actions));
+            }
+        }
+    }
+
+    fn handle_committed(&self, lsn: Lsn) {
         self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
         if !self.commits.is_congested() {
             self.paused.lock().drain(..).for_each(|cell| cell.resume());
@@ -226,6 +245,7 @@ impl Shared {
     /// Has the store keep what was decided. What waits for a batch that it did not take is never
     /// sent: the client gets no acknowledgement and keeps its message.
     fn commit(&self, core: &mut Core, actions: &mut Actions) {
+        actions.load.drain(..).for_each(|load| self.commits.load(load));
         let Some(batch) = core.broker.take_batch() else { return };
         match self.commits.submit(batch) {
             Ok(durable) => core.broker.handle_committed(durable, actions),

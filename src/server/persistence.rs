@@ -48,9 +48,9 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
         last,
         commit_settings(config),
         Box::new(move || clock.micros()),
-        Box::new(move |lsn| {
+        Box::new(move |event| {
             if let Some(shared) = told.get().and_then(Weak::upgrade) {
-                shared.handle_committed(lsn);
+                shared.handle_store(event);
             }
         }),
     )?;

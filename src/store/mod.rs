@@ -17,8 +17,8 @@ mod witness;
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
-    CommitSettings, CommitState, CommitStats, Commits, HISTOGRAM_MICROS, Histogram, Micros,
-    OnDurable, Progress, Recovered, recover,
+    CommitSettings, CommitState, CommitStats, Commits, Event, HISTOGRAM_MICROS, Histogram, Micros,
+    OnEvent, Progress, Recovered, recover,
 };
 pub use damage::set_aside;
 pub use error::StoreError;

@@ -32,7 +32,7 @@ pub use recover::{Progress, Recovered, recover};
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
 
 use super::{Store, StoreError};
-use crate::journal::Batch;
+use crate::journal::{Batch, Load, Page, Stored};
 use crate::types::Lsn;
 use committer::Committer;
 use waiting::Pipeline;
@@ -90,14 +90,27 @@ pub enum CommitState {
 /// Microseconds since any moment that stays the same.
 pub type Micros = Box<dyn Fn() -> u64 + Send>;
 
-/// Told on the store's thread what has become durable, in ascending order.
-pub type OnDurable = Box<dyn FnMut(Lsn) + Send>;
+/// Told on the store's thread what happens there, in order.
+pub type OnEvent = Box<dyn FnMut(Event) + Send>;
+
+/// What a store's thread has to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Everything up to here is durable.
+    Durable(Lsn),
+    /// These messages need not be held in memory any more: they can be loaded.
+    Stored(Vec<Stored>),
+    /// The answer to [`Commits::load`].
+    Loaded(Page),
+    /// Whether there is too little room for more than what is under way. Told when it changes.
+    Full(bool),
+}
 
 impl Commits {
     /// Commits to `store`, whose last batch was `last` ([`Recovered::last`]; the next one submitted
     /// follows it), on a thread of its own.
     ///
-    /// `on_durable` may take the broker's lock: nothing of this is locked while it runs.
+    /// `on_event` may take the broker's lock: nothing of this is locked while it runs.
     ///
     /// # Errors
     ///
@@ -107,11 +120,11 @@ impl Commits {
         last: Lsn,
         settings: CommitSettings,
         clock: Micros,
-        on_durable: OnDurable,
+        on_event: OnEvent,
     ) -> Result<Self, StoreError> {
         let pipeline = Arc::new(Pipeline::new(last, settings));
         let committer = Committer::open(store, settings)?;
-        let worker = Worker::new(Arc::clone(&pipeline), committer, clock, on_durable);
+        let worker = Worker::new(Arc::clone(&pipeline), committer, clock, on_event);
         let thread = thread::Builder::new().name("store".into()).spawn(|| worker.run())?;
         Ok(Self { pipeline, thread: Mutex::new(Some(thread)) })
     }
@@ -135,11 +148,16 @@ impl Commits {
         self.pipeline.push(batch).map_err(|reason| io::Error::other(reason).into())
     }
 
+    /// Asks for messages of a backlog: [`Event::Loaded`] answers. Never waits for the disk.
+    pub fn load(&self, load: Load) {
+        self.pipeline.ask(load);
+    }
+
     /// Whether so much is waiting that no more should be asked of the broker.
     ///
     /// A batch is taken all the same: the broker has decided already. Whoever reads from publishers
     /// looks at this before it reads, and if it says yes reads on only after the next call of
-    /// `on_durable` at which it says no. Subscribers are not held up: what they acknowledge makes
+    /// `on_event` at which it says no. Subscribers are not held up: what they acknowledge makes
     /// less of what is waiting.
     pub fn is_congested(&self) -> bool {
         self.pipeline.is_congested()
@@ -161,11 +179,11 @@ impl Commits {
     }
 
     /// Makes durable what is waiting and ends the thread; a store that is full is tried once more.
-    /// Must not be called with a lock that `on_durable` takes.
+    /// Must not be called with a lock that `on_event` takes.
     pub fn finish(&self) {
         self.pipeline.stop();
         let Some(thread) = self.thread.lock().take() else { return };
-        // The last owner may be `on_durable` itself, which its own thread cannot wait for.
+        // The last owner may be `on_event` itself, which its own thread cannot wait for.
         if thread.thread().id() != thread::current().id() {
             let _ = thread.join();
         }

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::cancel::{Before, cancel};
 use super::fold::cost_of;
 use super::{CommitSettings, CommitState, CommitStats};
-use crate::journal::{Batch, Change};
+use crate::journal::{Batch, Change, Load};
 use crate::types::Lsn;
 
 /// Between those who hand in batches and the one thread that writes them.
@@ -28,6 +29,8 @@ pub struct Pipeline {
 
 struct Waiting {
     batches: Vec<Batch>,
+    /// At most one for each session: its broker waits for the answer.
+    loads: VecDeque<Load>,
     state: CommitState,
     stopping: bool,
 }
@@ -56,7 +59,12 @@ impl Pipeline {
     pub fn new(last: Lsn, settings: CommitSettings) -> Self {
         let state = CommitState::Working;
         Self {
-            waiting: Mutex::new(Waiting { batches: Vec::new(), state, stopping: false }),
+            waiting: Mutex::new(Waiting {
+                batches: Vec::new(),
+                loads: VecDeque::new(),
+                state,
+                stopping: false,
+            }),
             work: Condvar::new(),
             stop: Condvar::new(),
             waiting_bytes: AtomicUsize::new(0),
@@ -78,6 +86,12 @@ impl Pipeline {
         drop(waiting);
         self.work.notify_one();
         Ok(Lsn(self.durable.load(Ordering::Acquire)))
+    }
+
+    /// Takes a load.
+    pub fn ask(&self, load: Load) {
+        self.waiting.lock().loads.push_back(load);
+        self.work.notify_one();
     }
 
     pub fn is_congested(&self) -> bool {

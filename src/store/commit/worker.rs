@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 
 use super::committer::{Committer, Packed};
 use super::waiting::{Pipeline, Wait, Work};
-use super::{Micros, OnDurable, is_full};
+use super::{Event, Micros, OnEvent, is_full};
 use crate::journal::Batch;
 use crate::store::StoreError;
 
@@ -12,7 +12,7 @@ pub struct Worker {
     pipeline: Arc<Pipeline>,
     committer: Committer,
     clock: Micros,
-    on_durable: OnDurable,
+    on_event: OnEvent,
     /// The disk had no room for folding: not before the next attempt is due.
     fold_blocked: bool,
     /// By the clock, where the store has to be told to sync.
@@ -30,9 +30,9 @@ impl Worker {
         pipeline: Arc<Pipeline>,
         committer: Committer,
         clock: Micros,
-        on_durable: OnDurable,
+        on_event: OnEvent,
     ) -> Self {
-        Self { pipeline, committer, clock, on_durable, fold_blocked: false, unsynced_since: None }
+        Self { pipeline, committer, clock, on_event, fold_blocked: false, unsynced_since: None }
     }
 
     /// Works until the pipeline is stopped or the store fails.
@@ -101,7 +101,7 @@ impl Worker {
         }
         self.note_commit(&packed, bytes, micros);
         self.pipeline.durable.store(packed.last().0, Ordering::Release);
-        (self.on_durable)(packed.last());
+        (self.on_event)(Event::Durable(packed.last()));
         Ok(bytes)
     }
 

@@ -167,7 +167,7 @@ fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end()
         Lsn::NONE,
         settings,
         Box::new(move || clock.load(Ordering::SeqCst)),
-        Box::new(move |lsn| told.send(lsn).unwrap_or(())),
+        Box::new(move |event| told.send(durable_lsn(event)).unwrap_or(())),
     )
     .expect("started");
     commits.submit(batch(1)).expect("works");
@@ -190,12 +190,12 @@ fn whoever_is_told_may_be_the_last_owner() {
     let (told, heard) = mpsc::channel();
     let owner: Arc<Mutex<Option<Commits>>> = Arc::default();
     let kept = Arc::clone(&owner);
-    let on_durable = Box::new(move |_| {
+    let on_event = Box::new(move |_| {
         drop(kept.lock().take());
         told.send(()).expect("heard");
     });
     let store = Box::new(Shelf::default());
-    let commits = Commits::start(store, Lsn::NONE, settings(), Box::new(|| 0), on_durable);
+    let commits = Commits::start(store, Lsn::NONE, settings(), Box::new(|| 0), on_event);
     let mut slot = owner.lock();
     slot.insert(commits.expect("started")).submit(batch(1)).expect("memory");
     drop(slot);
@@ -205,9 +205,16 @@ fn whoever_is_told_may_be_the_last_owner() {
 
 fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Lsn>) {
     let (told, heard) = mpsc::channel();
-    let on_durable = Box::new(move |lsn| told.send(lsn).unwrap_or(()));
-    let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_durable);
+    let on_event = Box::new(move |event| told.send(durable_lsn(event)).unwrap_or(()));
+    let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_event);
     (commits.expect("started"), heard)
+}
+
+fn durable_lsn(event: Event) -> Lsn {
+    match event {
+        Event::Durable(lsn) => lsn,
+        other => panic!("only commits are expected, not {other:?}"),
+    }
 }
 
 fn settings() -> CommitSettings {
