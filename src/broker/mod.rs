@@ -8,6 +8,7 @@ mod connect;
 mod conns;
 mod deliver;
 mod detach;
+mod full;
 mod outgoing;
 mod publish;
 mod replay;
@@ -35,6 +36,7 @@ use crate::session::Session;
 use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
+use full::Fullness;
 use replay::Replay;
 use sessions::Sessions;
 use sys::Sys;
@@ -54,6 +56,7 @@ pub struct Broker {
     /// What new subscriptions are still owed of the retained messages; sparse.
     replays: BTreeMap<SessionKey, VecDeque<Replay>>,
     timers: Timers,
+    fullness: Fullness,
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
@@ -85,6 +88,7 @@ impl Broker {
             retained: Retained::new(settings.retained),
             replays: BTreeMap::new(),
             timers: Timers::default(),
+            fullness: Fullness::default(),
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
             waiting: VecDeque::new(),
@@ -204,6 +208,7 @@ impl Broker {
             let Some(timer) = self.timers.pop_due(now) else { break };
             work += 1 + self.handle_timer(timer, now, actions);
         }
+        self.close_turned_away(now, actions);
         self.expire_retained(now);
         self.publish_sys(now, actions);
     }
@@ -218,7 +223,7 @@ impl Broker {
 
     /// When [`Self::handle_deadline`] has something to do next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        [self.timers.next(), self.retained.next_expiry(), self.sys.next()]
+        [self.timers.next(), self.retained.next_expiry(), self.sys.next(), self.fullness.next()]
             .into_iter()
             .flatten()
             .min()

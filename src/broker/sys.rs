@@ -53,6 +53,11 @@ impl Sys {
         self.next
     }
 
+    /// Something changed that nobody should have to wait for.
+    pub fn hurry(&mut self, now: Timestamp) {
+        self.next = self.next.map(|next| next.min(now));
+    }
+
     fn sample(&mut self, stats: &Stats) {
         for ((_, counter), load) in LOADS.iter().zip(&mut self.loads) {
             load.add(counter(stats) - counter(&self.last), self.interval_secs);
@@ -100,7 +105,9 @@ impl Broker {
         if known.is_some_and(|message| message.payload() == value.as_bytes()) {
             return 0;
         }
-        let head = MessageHead { qos: QoS::ExactlyOnce, retain: true, expires_at: None };
+        // A full disk keeps nothing of it: whoever is there reads it, and nobody else has to.
+        let qos = if self.fullness.is_full() { QoS::AtMostOnce } else { QoS::ExactlyOnce };
+        let head = MessageHead { qos, retain: true, expires_at: None };
         let message = Message::new(head, &topic, &[], value.as_bytes());
         // Not journalled: after a restart it is told anew.
         if self.retained.set(message.clone()).is_err() {

@@ -18,7 +18,7 @@ pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
     CommitSettings, CommitState, CommitStats, Commits, Event, HISTOGRAM_MICROS, Histogram, Micros,
-    OnEvent, Progress, Recovered, recover,
+    OnEvent, Progress, Recovered, RoomSettings, recover,
 };
 pub use damage::set_aside;
 pub use error::StoreError;

@@ -77,6 +77,11 @@ impl Committer {
         self.store.sync()
     }
 
+    /// What the store takes up where it keeps its data.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.store.size_bytes()
+    }
+
     /// Whether the journal is longer than it should be.
     pub fn wants_to_fold(&self) -> bool {
         self.folder.journal_bytes() > self.settings.journal_bytes_max
