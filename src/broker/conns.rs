@@ -39,6 +39,10 @@ pub struct Conn {
     pub pings: u32,
     /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
     pub unfinished: u32,
+    /// Nothing is read from it until the store has caught up.
+    pub paused: bool,
+    /// Requests have been read that were not handled yet.
+    pub has_requests: bool,
     /// A message of QoS 1 or 2 was not taken and it could not be told: no later one is taken either.
     pub turned_away: bool,
     /// The last number it was put on the list of those waiting for the store with.
@@ -62,6 +66,8 @@ impl Conn {
             reasons: 0,
             pings: 0,
             unfinished: 0,
+            paused: false,
+            has_requests: false,
             turned_away: false,
             waits_for: Lsn::NONE,
             close: None,

@@ -9,6 +9,7 @@ mod conns;
 mod deliver;
 mod detach;
 mod full;
+mod held_up;
 mod outgoing;
 mod publish;
 mod replay;
@@ -17,6 +18,7 @@ mod sessions;
 mod settings;
 mod share;
 mod stats;
+mod store_sys;
 mod subscribe;
 mod sys;
 mod timers;
@@ -119,6 +121,19 @@ impl Broker {
         if let Some(key) = conn.session {
             self.sessions[key].scheduled = true;
         }
+        self.take_requests(id, requests, now, actions);
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.has_requests = !requests.is_empty();
+        }
+    }
+
+    fn take_requests(
+        &mut self,
+        id: ConnId,
+        requests: &mut VecDeque<Request>,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
         let mut work = 0;
         while work < self.settings.work_max {
             let Some(conn) = self.conns.get(id) else { return };

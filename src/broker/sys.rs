@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
-use super::{Actions, Broker, Stats};
+use super::{Actions, Broker, Stats, store_sys};
+use crate::journal::StoreReport;
 use crate::types::{Message, MessageHead, QoS, Timestamp};
 
 const MINUTES: [u32; 3] = [1, 5, 15];
@@ -8,6 +9,8 @@ const MINUTES: [u32; 3] = [1, 5, 15];
 /// When `$SYS` is published next, and the load averages that it has.
 #[derive(Debug)]
 pub(super) struct Sys {
+    /// What is known of the store.
+    pub store: Option<StoreReport>,
     started: Timestamp,
     interval_secs: u32,
     next: Option<Timestamp>,
@@ -40,6 +43,7 @@ impl Sys {
     /// Due at once; never with an interval of 0.
     pub fn new(now: Timestamp, interval_secs: u32) -> Self {
         Self {
+            store: None,
             started: now,
             interval_secs,
             next: (interval_secs > 0).then_some(now),
@@ -157,6 +161,7 @@ impl Broker {
             (format!("publish/messages/dropped/{cause}"), count.to_string())
         };
         values.extend(stats.dropped.by_cause().map(dropped));
+        values.extend(self.sys.store.iter().flat_map(|report| store_sys::values(report, stats)));
         for ((name, _), Load(averages)) in LOADS.iter().zip(&self.sys.loads) {
             for (average, minutes) in averages.iter().zip(MINUTES) {
                 values.push((format!("load/{name}/{minutes}min"), format!("{average:.2}")));

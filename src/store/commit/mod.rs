@@ -48,6 +48,7 @@ pub struct Commits {
     pipeline: Arc<Pipeline>,
     /// Taken by whoever waits for the end of the thread.
     thread: Mutex<Option<JoinHandle<()>>>,
+    without_store: bool,
 }
 
 /// How commits are made.
@@ -158,14 +159,19 @@ impl Commits {
         let committer = Committer::open(store, settings)?;
         let worker = Worker::new(Arc::clone(&pipeline), committer, room, clock, on_event);
         let thread = thread::Builder::new().name("store".into()).spawn(|| worker.run())?;
-        Ok(Self { pipeline, thread: Mutex::new(Some(thread)) })
+        Ok(Self { pipeline, thread: Mutex::new(Some(thread)), without_store: false })
     }
 
     /// For a broker that records nothing: there is no store, and a batch would be refused.
     pub fn none() -> Self {
         let pipeline = Arc::new(Pipeline::new(Lsn::NONE, CommitSettings::default()));
         pipeline.close("there is none");
-        Self { pipeline, thread: Mutex::new(None) }
+        Self { pipeline, thread: Mutex::new(None), without_store: true }
+    }
+
+    /// Whether there is no store, and never was.
+    pub fn is_none(&self) -> bool {
+        self.without_store
     }
 
     /// Has the batch made durable and returns the number up to which everything is so now.

@@ -14,6 +14,7 @@ impl TestServer {
         let broker = Broker::new(settings(), 1, clock.now());
         let setup = Setup {
             limits: Limits::default(),
+            durability: "memory",
             authenticator: Box::new(NoCredentials),
             connect_timeout: CONNECT_TIMEOUT,
             connections_max: 1000,
