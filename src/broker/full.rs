@@ -90,19 +90,20 @@ impl Broker {
             return None;
         }
         let retains = message.retain() && !message.payload().is_empty();
-        let takes_id =
-            message.qos() == QoS::ExactlyOnce && self.sessions[publisher].is_durable();
+        let takes_id = message.qos() == QoS::ExactlyOnce && self.sessions[publisher].is_durable();
         if retains || takes_id {
             return Some(0);
         }
         let matches = self.subscriptions.matching(message.topic());
         let direct = matches.direct.iter().position(|found| self.is_kept(found, publisher));
-        let shared = || matches.groups.iter().any(|group| {
-            let mut members = self.subscriptions.members(*group);
-            members.any(|(key, options)| {
-                options.qos > QoS::AtMostOnce && self.sessions[key].is_durable()
+        let shared = || {
+            matches.groups.iter().any(|group| {
+                let mut members = self.subscriptions.members(*group);
+                members.any(|(key, options)| {
+                    options.qos > QoS::AtMostOnce && self.sessions[key].is_durable()
+                })
             })
-        });
+        };
         direct.or_else(|| shared().then_some(matches.direct.len() + matches.groups.len()))
     }
 

@@ -1,5 +1,5 @@
-use super::conns::Conn;
 use super::Broker;
+use super::conns::Conn;
 use crate::types::{ConnId, Lsn, Timestamp};
 
 impl Broker {

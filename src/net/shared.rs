@@ -126,7 +126,12 @@ impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
     pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
-            core: Mutex::new(Core { broker, stopping: false, store_failed: false, cells: Vec::new() }),
+            core: Mutex::new(Core {
+                broker,
+                stopping: false,
+                store_failed: false,
+                cells: Vec::new(),
+            }),
             commits,
             paused: Paused::default(),
             durability: setup.durability,

@@ -85,10 +85,7 @@ fn room(config: &Config) -> RoomSettings {
     }
 }
 
-fn open_engine(
-    config: &Config,
-    room: &RoomSettings,
-) -> Result<Option<Box<dyn Store>>, StoreError> {
+fn open_engine(config: &Config, room: &RoomSettings) -> Result<Option<Box<dyn Store>>, StoreError> {
     let durability = match config.store.durability {
         config::Durability::Os => Durability::Os,
         config::Durability::Disk | config::Durability::Memory => Durability::Disk,

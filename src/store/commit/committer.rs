@@ -77,9 +77,9 @@ impl Committer {
         self.store.sync()
     }
 
-    /// What the store takes up where it keeps its data.
-    pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        self.store.size_bytes()
+    /// What is written to.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// Whether the journal is longer than it should be.

@@ -14,6 +14,7 @@ mod group;
 mod keys;
 mod piece;
 mod recover;
+mod reuse;
 mod room;
 mod stats;
 #[cfg(test)]

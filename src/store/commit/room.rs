@@ -2,7 +2,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::store::{Ballast, free_bytes};
+use super::reuse::Reuse;
+use crate::store::{Ballast, Store, free_bytes};
 
 /// The room that the file system of a store has left, and what is done about too little of it.
 ///
@@ -26,6 +27,9 @@ pub struct Room {
     ballast_refused: bool,
     low: bool,
     stalled: bool,
+    reuse: Reuse,
+    /// By the clock, when the walk for that goes on.
+    reuse_due_micros: u64,
 }
 
 type Free = Box<dyn Fn() -> io::Result<u64> + Send>;
@@ -43,6 +47,8 @@ pub struct RoomSettings {
 
 /// How often the file system is asked while nothing is committed.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Between two steps of a walk through the store.
+const STEP_INTERVAL: Duration = Duration::from_millis(50);
 
 impl RoomSettings {
     /// What an engine has to leave free: half of the reserve is for what is under way.
@@ -82,20 +88,28 @@ impl Room {
             ballast_refused: false,
             low: false,
             stalled: false,
+            reuse: Reuse::default(),
+            reuse_due_micros: 0,
         }
     }
 
     /// When to look again, if nothing is committed before.
     pub fn interval(&self) -> Option<Duration> {
-        self.free.as_ref().map(|_| INTERVAL)
+        self.free.as_ref().map(|_| if self.low { STEP_INTERVAL } else { INTERVAL })
     }
 
     /// Looks how much is left, and lays ballast when there is room for it. A file system that does
     /// not say changes nothing. Returns the bytes that are free.
-    pub fn look(&mut self) -> Option<u64> {
+    pub fn look(&mut self, store: &dyn Store, now_micros: u64) -> Option<u64> {
         let free = self.free.as_ref()?;
         let bytes = free().ok()?;
-        self.low = bytes < self.free_bytes_min || self.low && bytes < self.enough();
+        if self.low && store.keeps_freed_room() && now_micros >= self.reuse_due_micros {
+            self.reuse_due_micros = now_micros + STEP_INTERVAL.as_micros() as u64;
+            // A store that cannot be read says so to those who need what is in it.
+            let _ = self.reuse.step(store, bytes);
+        }
+        let usable = bytes.saturating_add(self.reuse.bytes(bytes));
+        self.low = usable < self.free_bytes_min || self.low && usable < self.enough();
         if self.ballast_bytes > 0 && !self.stalled && bytes >= self.enough_for_ballast() {
             self.lay();
         }
@@ -165,6 +179,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::store::MemoryStore;
 
     #[test]
     fn the_disk_is_full_one_byte_below_the_watermark_and_not_full_again_an_eighth_above_it() {
@@ -172,7 +187,7 @@ mod tests {
         let (mut room, disk) = room(&home, 800, 0);
         let mut full_at = |free| {
             disk.store(free, Ordering::SeqCst);
-            assert_eq!(room.look(), Some(free));
+            assert_eq!(look(&mut room), Some(free));
             room.is_full()
         };
 
@@ -188,7 +203,7 @@ mod tests {
         let home = home();
         let (mut room, disk) = room(&home, 0, 0);
         disk.store(0, Ordering::SeqCst);
-        room.look();
+        look(&mut room);
         assert!(!room.is_full());
     }
 
@@ -197,20 +212,20 @@ mod tests {
         let home = home();
         let (mut room, disk) = room(&home, 800, 100);
         disk.store(999, Ordering::SeqCst);
-        room.look();
+        look(&mut room);
         assert!(!room.stall(), "nothing was laid");
         room.resume();
 
         disk.store(1000, Ordering::SeqCst);
-        room.look();
+        look(&mut room);
         assert_eq!(room.ballast.bytes().expect("known"), 100);
         assert!(room.stall());
         assert!(room.is_full() && !room.stall());
 
-        room.look();
+        look(&mut room);
         assert_eq!(room.ballast.bytes().expect("known"), 0, "not while commits are stalled");
         room.resume();
-        room.look();
+        look(&mut room);
         assert_eq!(room.ballast.bytes().expect("known"), 100);
     }
 
@@ -229,6 +244,10 @@ mod tests {
         assert_eq!(ballast.bytes().expect("known"), 100);
         settings(u64::MAX).make_way();
         assert_eq!(ballast.bytes().expect("known"), 0);
+    }
+
+    fn look(room: &mut Room) -> Option<u64> {
+        room.look(&MemoryStore::default(), 0)
     }
 
     /// On a disk of our own making, with so much free.

@@ -65,13 +65,13 @@ impl Worker {
 
     /// Sees how much room there is. Asking the file system costs a microsecond, a commit hundreds.
     fn look_around(&mut self) {
-        let free_bytes = self.room.look();
+        let now = (self.clock)();
+        let free_bytes = self.room.look(self.committer.store(), now);
         self.pipeline.stats.lock().free_bytes = free_bytes;
         self.tell_room();
-        let now = (self.clock)();
         if now >= self.size_due {
             self.size_due = now + SIZE_INTERVAL_MICROS;
-            let size_bytes = self.committer.size_bytes();
+            let size_bytes = self.committer.store().size_bytes();
             self.pipeline.stats.lock().size_bytes = size_bytes.unwrap_or(0);
         }
     }
@@ -187,7 +187,7 @@ impl Worker {
     fn resume(&mut self) {
         tracing::info!("the store takes commits again");
         self.room.resume();
-        self.room.look();
+        self.room.look(self.committer.store(), (self.clock)());
         self.tell_room();
     }
 
