@@ -1,5 +1,6 @@
 //! A file system of a few megabytes, for stories about one that is full.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,13 +53,15 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Somebody else takes up room until so many bytes are free. Fewer of them give room back.
+    /// Somebody else takes up or gives back room until so many bytes are free.
     pub fn leave_free(&self, bytes: u64) {
         let filler = self.directory.join("filler");
-        let taken = std::fs::metadata(&filler).map_or(0, |metadata| metadata.len());
+        let mut filler = File::options().create(true).append(true).open(filler).expect("opens");
+        let taken = filler.metadata().expect("known").len();
         let free = fulmar::store::free_bytes(&self.directory).expect("known");
-        let length = (taken + free).checked_sub(bytes).expect("not so much is left");
-        let _ = std::fs::remove_file(&filler);
-        std::fs::write(&filler, vec![1; length as usize]).expect("there is room for that");
+        match free.checked_sub(bytes) {
+            Some(more) => filler.write_all(&vec![1; more as usize]).expect("there is room"),
+            None => filler.set_len(taken - (bytes - free)).expect("so much can be given back"),
+        }
     }
 }

@@ -26,6 +26,8 @@ struct Found {
 
 /// What an engine takes up for each byte of an entry, at the worst.
 const TAKEN_PER_BYTE: u64 = 2;
+/// What it takes up however little is in it.
+const TAKEN_BYTES: u64 = 16 << 20;
 /// Bytes that one step reads, about: a commit that comes waits for it.
 const STEP_BYTES: u64 = 1 << 20;
 /// When the file system has lost so much since, the engine has begun to grow instead.
@@ -51,7 +53,7 @@ impl Reuse {
         self.live_bytes += step_bytes;
         if self.from.is_empty() {
             let live_bytes = std::mem::take(&mut self.live_bytes);
-            let taken_bytes = live_bytes.saturating_mul(TAKEN_PER_BYTE);
+            let taken_bytes = live_bytes.saturating_mul(TAKEN_PER_BYTE).saturating_add(TAKEN_BYTES);
             let bytes = store.size_bytes()?.saturating_sub(taken_bytes);
             self.found = Some(Found { bytes, free_bytes });
         }
@@ -73,7 +75,8 @@ mod tests {
     #[test]
     fn what_no_entry_needs_can_be_used_again_as_long_as_the_store_does_not_grow() {
         let mut reuse = Reuse::default();
-        let store = Occupied { entries: MemoryStore::default(), size_bytes: 10 << 20 };
+        let store =
+            Occupied { entries: MemoryStore::default(), size_bytes: TAKEN_BYTES + (10 << 20) };
         assert_eq!(reuse.bytes(5 << 20), 0, "not known yet");
 
         reuse.step(&store, 5 << 20).expect("memory");
@@ -89,7 +92,7 @@ mod tests {
         let value = vec![0; STEP_BYTES as usize / 2];
         let put = |key: u8| Operation::Put { key: vec![key], value: value.clone() };
         entries.apply((0..6).map(put).collect()).expect("memory");
-        let store = Occupied { entries, size_bytes: 10 << 20 };
+        let store = Occupied { entries, size_bytes: TAKEN_BYTES + (10 << 20) };
         let mut reuse = Reuse::default();
 
         for _ in 0..2 {
