@@ -5,7 +5,7 @@ use crate::net::Clock;
 use crate::store::Progress;
 
 /// Says how far a recovery is, to the log and to the service manager: at once, and then as often as
-/// [`INTERVAL`].
+/// [`INTERVAL_MICROS`].
 pub struct Recovery {
     clock: Clock,
     supervisor: Supervisor,
@@ -19,12 +19,12 @@ pub struct Recovery {
 struct News {
     percent: u64,
     records: u64,
-    /// If it goes on as it has begun.
-    secs_left: u64,
+    /// If it goes on as it has begun; `None` as long as that is anybody's guess.
+    secs_left: Option<u64>,
 }
 
 /// Between two lines.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL_MICROS: u64 = 2_000_000;
 /// An engine that opens its files says nothing until it is done. A second for each million records
 /// is usual.
 const OPENING_TIME_MAX: Duration = Duration::from_secs(600);
@@ -49,10 +49,11 @@ impl Recovery {
     pub fn note(&mut self, progress: Progress) {
         let now = self.clock.micros();
         let Some(News { percent, records, secs_left }) = self.news(progress, now) else { return };
-        if now > self.started_micros + INTERVAL.as_micros() as u64 {
+        let mut status = format!("recovering: {percent} %, {records} records");
+        if let Some(secs_left) = secs_left {
             tracing::info!(percent, records, secs_left, "recovering");
+            status.push_str(&format!(", about {secs_left} s left"));
         }
-        let status = format!("recovering: {percent} %, {records} records, {secs_left} s left");
         self.supervisor.starting(&status, PATIENCE);
     }
 
@@ -60,13 +61,16 @@ impl Recovery {
         if now < self.due_micros {
             return None;
         }
-        self.due_micros = now + INTERVAL.as_micros() as u64;
+        self.due_micros = now + INTERVAL_MICROS;
         let Progress { records, bytes, bytes_total } = progress;
         // What a store takes up on disk is not all to be read, or is read more than once.
         let percent = (bytes.saturating_mul(100) / bytes_total.max(1)).min(99);
-        let left = bytes_total.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
-        let elapsed_secs = now.saturating_sub(self.started_micros) as f64 / 1e6;
-        Some(News { percent, records, secs_left: (elapsed_secs * left).ceil() as u64 })
+        let elapsed = now.saturating_sub(self.started_micros);
+        let secs_left = (elapsed >= INTERVAL_MICROS).then(|| {
+            let left = bytes_total.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
+            (elapsed as f64 / 1e6 * left).ceil() as u64
+        });
+        Some(News { percent, records, secs_left })
     }
 }
 
@@ -91,13 +95,19 @@ mod tests {
     #[test]
     fn what_is_left_takes_as_long_as_what_is_done() {
         let news = recovery().news(progress(200), 3 * SECOND);
-        assert_eq!(news, Some(News { percent: 20, records: 200, secs_left: 12 }));
+        assert_eq!(news, Some(News { percent: 20, records: 200, secs_left: Some(12) }));
+    }
+
+    #[test]
+    fn the_first_moments_tell_nothing_of_the_last() {
+        let news = recovery().news(progress(200), 2 * SECOND - 1);
+        assert_eq!(news, Some(News { percent: 20, records: 200, secs_left: None }));
     }
 
     #[test]
     fn more_than_expected_is_not_more_than_all() {
         let news = recovery().news(progress(2000), 3 * SECOND);
-        assert_eq!(news, Some(News { percent: 99, records: 2000, secs_left: 0 }));
+        assert_eq!(news, Some(News { percent: 99, records: 2000, secs_left: Some(0) }));
     }
 
     /// So many of 1000.
