@@ -1,5 +1,7 @@
 //! A disk that fills up, for real: what is committed, what is refused, and how it goes on.
 
+#![allow(clippy::disallowed_methods, reason = "a real disk takes real time")]
+
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
