@@ -181,6 +181,7 @@ impl Worker {
             let made_room = self.room.stall();
             self.tell_room();
             last_try = !made_room && self.pipeline.wait_for_room();
+            self.look_around();
         }
     }
 

@@ -98,6 +98,25 @@ fn a_full_disk_is_tried_again_until_there_is_room() {
 }
 
 #[test]
+fn a_full_disk_is_told_of_before_what_it_holds_up_and_room_before_what_goes_on() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let (told, heard) = mpsc::channel();
+    let on_event = Box::new(move |event| told.send(event).unwrap_or(()));
+    let store = Box::new(faulty.clone());
+    let commits = Commits::start(store, Lsn::NONE, settings(), Box::new(|| 0), on_event);
+    let commits = commits.expect("started");
+    commits.submit(batch(1)).expect("taken");
+    assert_eq!(heard.recv(), Ok(Event::Full(true)));
+    faulty.wait_for_attempts(3);
+
+    faulty.break_it(false);
+
+    assert_eq!(heard.recv(), Ok(Event::Full(false)));
+    assert_eq!(heard.recv(), Ok(Event::Durable(Lsn(1))));
+}
+
+#[test]
 fn what_waits_for_a_full_disk_cancels_out_when_it_is_too_much() {
     let faulty = Faulty::new(full);
     faulty.break_it(true);
