@@ -5,6 +5,8 @@ use crate::session::DropCause;
 pub struct Stats {
     /// PUBLISH packets from clients.
     pub publishes_received: u64,
+    /// Those of them that were not taken because the disk was full.
+    pub turned_away: u64,
     /// PUBLISH packets to clients.
     pub publishes_sent: u64,
     /// Payload bytes in those from clients.
@@ -25,8 +27,6 @@ pub struct Stats {
     pub clients_maximum: u64,
     /// Sessions that ended because their expiry interval passed.
     pub sessions_expired: u64,
-    /// PUBLISH packets from clients that were not taken because the disk was full.
-    pub turned_away: u64,
     /// Deliveries that did not happen, by cause.
     pub dropped: Drops,
 }
