@@ -82,6 +82,7 @@ impl Worker {
             return;
         }
         self.pipeline.set_full(full);
+        self.committer.set_eager(full);
         match full {
             true => {
                 self.pipeline.stats.lock().full += 1;
