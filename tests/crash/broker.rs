@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const START_MAX: Duration = Duration::from_secs(60);
 
 /// So little that commits are folded in every cycle, and kills fall into the folding.
-const JOURNAL_BYTES_MAX: &str = "131072";
+const JOURNAL_BYTES_MAX: &str = "65536";
 
 /// The broker in a process of its own; killed and reaped when it is dropped.
 pub struct Broker {
@@ -125,7 +125,7 @@ impl Place {
     pub fn create(engine: &'static str, durability: &'static str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("crash-{engine}-{}-{number}", std::process::id());
+        let name = format!("crash-{engine}-{durability}-{}-{number}", std::process::id());
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(path.join("data")).expect("target/tmp can be written");
         Self { engine, durability, path }
