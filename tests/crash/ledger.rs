@@ -226,8 +226,13 @@ impl Ledger {
         }
     }
 
+    /// Messages that the receivers are to get.
+    pub fn sent(&self) -> u64 {
+        self.messages().map(|(_, topic)| topic.sent).sum()
+    }
+
     pub fn summary(&self) -> String {
-        let sent: u64 = self.messages().map(|(_, topic)| topic.sent).sum();
+        let sent = self.sent();
         let of_receiver = |receiver: &Receiver| receiver.got.values().map(Vec::len).sum::<usize>();
         let got: usize = self.receivers.values().map(of_receiver).sum();
         format!("{sent} messages, {got} deliveries, {} wills", self.wills.len())

@@ -22,12 +22,23 @@ mod common;
 #[allow(dead_code, reason = "the simulator draws in more ways")]
 mod rng;
 
+#[path = "../engines/disk.rs"]
+mod disk;
+#[path = "../engines/generator.rs"]
+mod generator;
+#[path = "../engines/trace.rs"]
+#[allow(dead_code, reason = "the engines alone are followed in another way")]
+mod trace;
+
 mod broker;
 mod client;
 mod kill;
 mod ledger;
 mod link;
+mod place;
+mod power;
 mod run;
+mod witness;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -61,14 +72,8 @@ fn what_the_kernel_has_survives_with_fjall() {
 /// bring about, are shown beside the ledger.
 #[test]
 fn a_broker_that_keeps_nothing_is_found_out() {
-    let outcome = run(&Plan {
-        engine: "memory",
-        durability: "memory",
-        cycles: 3,
-        seed: seed(),
-        patience: Duration::from_millis(1_200),
-        spared: false,
-    });
+    let patience = Duration::from_millis(1_200);
+    let outcome = run(&Plan { cycles: 3, patience, ..plan("memory", "memory") });
 
     let expected = [
         Violation::SessionLost,
@@ -85,14 +90,26 @@ fn a_broker_that_keeps_nothing_is_found_out() {
 /// And none fails where only connections are lost.
 #[test]
 fn a_broker_that_is_spared_passes() {
-    passes(&Plan {
-        engine: "memory",
-        durability: "memory",
-        cycles: cycles(),
-        seed: seed(),
-        patience: Duration::from_secs(6),
-        spared: true,
-    });
+    passes(&Plan { spared: true, ..plan("memory", "memory") });
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_cut_with_sled() {
+    survives_power_cuts("sled");
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_cut_with_fjall() {
+    survives_power_cuts("fjall");
+}
+
+/// The level "os" promises nothing for a power cut, and this would show if "disk" did not either.
+#[test]
+fn a_broker_that_does_not_wait_for_the_disk_is_found_out() {
+    let plan = Plan { cycles: 6, patience: Duration::from_millis(1_200), ..plan("sled", "os") };
+    let Some(outcomes) = power::run(&plan) else { return };
+    let lost = |outcome: &Outcome| outcome.violations.contains_key(&Violation::MessageLost);
+    assert!(outcomes.iter().any(lost));
 }
 
 #[test]
@@ -102,20 +119,27 @@ fn an_engine_that_the_binary_does_not_know_fails_the_run() {
 }
 
 fn survives(engine: &'static str, durability: &'static str) {
-    passes(&Plan {
-        engine,
-        durability,
-        cycles: cycles(),
-        seed: seed(),
-        patience: Duration::from_secs(6),
-        spared: false,
-    });
+    passes(&plan(engine, durability));
 }
 
 fn passes(plan: &Plan) {
     let outcome = run(plan);
     println!("{plan}: {}", outcome.summary);
     assert!(outcome.violations.is_empty(), "{}", report(plan, &outcome));
+}
+
+fn survives_power_cuts(engine: &'static str) {
+    let plan = plan(engine, "disk");
+    println!("{plan}: {} power cuts, FULMAR_CRASH_SEED={}", plan.cycles, plan.seed);
+    for outcome in power::run(&plan).unwrap_or_default() {
+        println!("{plan}: {}", outcome.summary);
+        assert!(outcome.violations.is_empty(), "{}", report(&plan, &outcome));
+    }
+}
+
+fn plan(engine: &'static str, durability: &'static str) -> Plan {
+    let patience = Duration::from_secs(6);
+    Plan { engine, durability, cycles: cycles(), seed: seed(), patience, spared: false }
 }
 
 fn report(plan: &Plan, outcome: &Outcome) -> String {

@@ -2,15 +2,15 @@ mod cast;
 mod finish;
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
-use crate::broker::{Broker, Place};
-use crate::client::{Client, Lasting, Turn};
+use crate::broker::Broker;
+use crate::client::{Lasting, Turn};
 use crate::kill::{Kill, Kind};
 use crate::ledger::{Ledger, Violation};
+use crate::place::Place;
 use crate::rng::Rng;
-pub use cast::Cast;
+pub use cast::{Cast, doomed};
 
 #[derive(Clone)]
 pub struct Plan {
@@ -30,9 +30,6 @@ pub struct Outcome {
     pub last_events: Vec<String>,
     pub summary: String,
 }
-
-/// A pause when there is nothing to do.
-const PAUSE: Duration = Duration::from_micros(300);
 
 /// Starts, kills and restarts one broker as planned, and says what was found.
 pub fn run(plan: &Plan) -> Outcome {
@@ -71,8 +68,8 @@ impl<'a> Run<'a> {
     /// All subscriptions stand before the first message.
     fn begin(&mut self) {
         let broker = self.start();
-        self.connect_all(&broker);
-        self.settle_until(|cast| cast.clients.iter().all(Client::is_done));
+        self.cast.connect(&broker);
+        self.cast.settle_until(self.plan.patience, Cast::is_settled);
         self.crash(broker);
     }
 
@@ -108,50 +105,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn connect_all(&mut self, broker: &Broker) {
-        let Cast { clients, ledger, .. } = &mut self.cast;
-        clients.iter_mut().for_each(|client| client.connect(broker.address, u16::MAX, ledger));
-    }
-
     /// Traffic until the broker is to be killed.
     fn live(&mut self, broker: &Broker) {
         let mut kill = Kill::planned(&mut self.rng);
         self.cast.ledger.note(format_args!("{kill:?}"));
         while !kill.is_due() {
-            let mut idle = true;
-            let Cast { clients, doomed, ledger } = &mut self.cast;
-            for client in clients.iter_mut().chain(doomed) {
-                match client.turn(ledger) {
-                    Turn::Idle => {}
-                    Turn::Closed => close(client, ledger),
-                    Turn::Packet(kind) => {
-                        idle = false;
-                        if kill.sees(kind) {
-                            if kill.is_answered() {
-                                client.settle(true, ledger);
-                            }
-                            *self.kills.entry(kind).or_default() += 1;
-                            return;
-                        }
-                    }
-                }
-                client.act(&mut self.rng, ledger);
+            if let Some(kind) = self.cast.act(&mut self.rng, &mut kill) {
+                *self.kills.entry(kind).or_default() += 1;
+                return;
             }
-            self.lose_one();
+            if self.rng.chance(3) {
+                self.cast.lose_one();
+            }
             self.take_one_over(broker);
-            if idle {
-                thread::sleep(PAUSE);
-            }
-        }
-    }
-
-    /// Now and then a client with a will is lost while the broker lives.
-    fn lose_one(&mut self) {
-        let Cast { doomed, ledger, .. } = &mut self.cast;
-        let doomed = doomed.iter_mut().find(|client| client.is_accepted());
-        if let Some(client) = doomed.filter(|_| self.rng.chance(3)) {
-            ledger.note(format_args!("{} is lost", client.name));
-            client.hang_up();
         }
     }
 
@@ -187,7 +153,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    fn outcome(mut self, plan: &Plan) -> Outcome {
+    pub fn outcome(mut self, plan: &Plan) -> Outcome {
         let violations = std::mem::take(&mut self.cast.ledger.violations);
         let after: u64 = self.kills.values().sum();
         let kept = !violations.is_empty() && plan.durability != "memory";
@@ -210,10 +176,4 @@ impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.engine, self.durability)
     }
-}
-
-/// The broker lives, and has closed the connection all the same.
-fn close(client: &mut Client, ledger: &mut Ledger) {
-    ledger.violation(Violation::ProtocolBroken, format!("{} was closed", client.name));
-    client.hang_up();
 }

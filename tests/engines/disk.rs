@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::engine::Random;
+use crate::generator::Random;
 use crate::trace::{Event, OpenHow};
 
 const PAGE_BYTES: usize = 4096;
@@ -92,6 +92,11 @@ impl Disk {
             Event::Remove { path } => {
                 below(path).and_then(|path| self.names.remove(&path));
             }
+            Event::Sent { file, .. } => {
+                let is_file = matches!(self.open.get(file), Some(Open::File { .. }));
+                assert!(!is_file, "the model of the disk knows nothing of writev");
+            }
+            Event::Accept { .. } | Event::Received { .. } | Event::Nothing => {}
         }
     }
 

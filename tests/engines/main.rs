@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod disk;
 mod engine;
+mod generator;
 mod power;
 mod random;
 mod restart;

@@ -1,10 +1,18 @@
+use std::thread;
+use std::time::{Duration, Instant};
+
 use fulmar::request::EXPIRY_NEVER;
 use fulmar::types::Protocol::{V5, V311};
 use fulmar::types::QoS::{AtLeastOnce, ExactlyOnce};
 
-use crate::client::{Client, Habits, Lasting, WillPlan};
-use crate::ledger::{Ledger, NEVER};
+use crate::broker::Broker;
+use crate::client::{Client, Habits, Lasting, Turn, WillPlan};
+use crate::kill::{Kill, Kind};
+use crate::ledger::{Ledger, NEVER, Violation};
 use crate::rng::Rng;
+
+/// A pause when there is nothing to do.
+pub const PAUSE: Duration = Duration::from_micros(300);
 
 /// Everybody who talks to the broker, and what they have seen.
 pub struct Cast {
@@ -62,6 +70,97 @@ impl Cast {
         ledger.shared(GROUP, ExactlyOnce);
         Self { clients, doomed: Vec::new(), ledger }
     }
+
+    /// What of those who stay survives their connections.
+    pub fn copy(&self) -> Self {
+        let clients = self.clients.iter().map(Client::without_link).collect();
+        Self { clients, doomed: Vec::new(), ledger: self.ledger.copy() }
+    }
+
+    /// Everybody who stays connects.
+    pub fn connect(&mut self, broker: &Broker) {
+        let Self { clients, ledger, .. } = self;
+        clients.iter_mut().for_each(|client| client.connect(broker.address, u16::MAX, ledger));
+    }
+
+    /// A turn for everybody: at most one packet is handled, and a small step made. Returns the packet
+    /// after which the broker is to be killed.
+    pub fn act(&mut self, rng: &mut Rng, kill: &mut Kill) -> Option<Kind> {
+        let mut idle = true;
+        let Self { clients, doomed, ledger } = self;
+        for client in clients.iter_mut().chain(doomed) {
+            match client.turn(ledger) {
+                Turn::Idle => {}
+                Turn::Closed => close(client, ledger),
+                Turn::Packet(kind) => {
+                    idle = false;
+                    if kill.sees(kind) {
+                        if kill.is_answered() {
+                            client.settle(true, ledger);
+                        }
+                        return Some(kind);
+                    }
+                }
+            }
+            client.act(rng, ledger);
+        }
+        if idle {
+            thread::sleep(PAUSE);
+        }
+        None
+    }
+
+    /// A client with a will is lost while the broker lives.
+    pub fn lose_one(&mut self) {
+        if let Some(client) = self.doomed.iter_mut().find(|client| client.is_accepted()) {
+            self.ledger.note(format_args!("{} is lost", client.name));
+            client.hang_up();
+        }
+    }
+
+    /// Lets everybody who stays do what they owe until `is_over`, or until nothing has come for as
+    /// long as `patience`.
+    pub fn settle_until(&mut self, patience: Duration, is_over: impl Fn(&Self) -> bool) {
+        let mut last = Instant::now();
+        while last.elapsed() < patience {
+            let mut idle = true;
+            for client in &mut self.clients {
+                loop {
+                    match client.turn(&mut self.ledger) {
+                        Turn::Idle => break,
+                        Turn::Closed => close(client, &mut self.ledger),
+                        Turn::Packet(_) => idle = false,
+                    }
+                }
+                client.settle(true, &mut self.ledger);
+            }
+            if is_over(self) {
+                return;
+            }
+            match idle {
+                true => thread::sleep(PAUSE),
+                false => last = Instant::now(),
+            }
+        }
+        let states: Vec<String> = self.clients.iter().map(Client::state).collect();
+        states.iter().for_each(|state| self.ledger.note(format_args!("stuck: {state}")));
+    }
+
+    /// Whether everybody has an answer to all that they asked.
+    pub fn is_settled(&self) -> bool {
+        self.clients.iter().all(Client::is_done)
+    }
+
+    /// Whether all that must come has come, too.
+    pub fn is_drained(&self) -> bool {
+        self.is_settled() && self.ledger.is_complete()
+    }
+}
+
+/// The broker lives, and has closed the connection all the same.
+pub fn close(client: &mut Client, ledger: &mut Ledger) {
+    ledger.violation(Violation::ProtocolBroken, format!("{} was closed", client.name));
+    client.hang_up();
 }
 
 fn receiver(name: &str, protocol: fulmar::types::Protocol) -> Habits {

@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 
 use fulmar::types::QoS;
 
-use super::cast::{Cast, passing};
-use super::{PAUSE, Run, close};
+use super::Run;
+use super::cast::{Cast, PAUSE, close, passing};
 use crate::broker::Broker;
-use crate::client::{Client, Standing, Turn};
+use crate::client::{Standing, Turn};
 
 /// Longer than the sessions live that are to be over, after their clients and their broker have gone.
 const BRIEF_SESSIONS: Duration = Duration::from_millis(1_500);
@@ -15,11 +15,11 @@ impl Run<'_> {
     /// Everybody finishes what is unfinished; then everything is held against the ledger.
     pub fn finish(&mut self) {
         let broker = self.start();
-        let started = Instant::now();
-        self.connect_all(&broker);
-        self.settle_until(Cast::is_drained);
+        let (started, patience) = (Instant::now(), self.plan.patience);
+        self.cast.connect(&broker);
+        self.cast.settle_until(patience, Cast::is_drained);
         self.probe(&broker);
-        self.settle_until(Cast::is_drained);
+        self.cast.settle_until(patience, Cast::is_drained);
         self.audit(&broker);
         self.return_doomed(&broker, started);
         broker.kill();
@@ -62,14 +62,14 @@ impl Run<'_> {
         self.cast.clients.push(prober);
         let at = self.cast.clients.len() - 1;
         for topic in &topics {
-            self.settle_until(|cast| {
+            self.cast.settle_until(self.plan.patience, |cast| {
                 let prober = &cast.clients[at];
                 prober.is_accepted() && prober.has_room()
             });
             let Cast { clients, ledger, .. } = &mut self.cast;
             clients[at].publish_to(topic, QoS::AtLeastOnce, ledger);
         }
-        self.settle_until(|cast| cast.clients[at].is_done());
+        self.cast.settle_until(self.plan.patience, |cast| cast.clients[at].is_done());
         let Cast { clients, ledger, .. } = &mut self.cast;
         clients[at].publish_to("m/end/2", QoS::ExactlyOnce, ledger);
     }
@@ -104,40 +104,5 @@ impl Run<'_> {
                 ledger.check_subscription(&client.name, filter, subscribed);
             }
         }
-    }
-
-    /// Lets the clients do what they owe until `is_over`, or until nothing comes any more.
-    pub fn settle_until(&mut self, is_over: impl Fn(&Cast) -> bool) {
-        let mut last = Instant::now();
-        while last.elapsed() < self.plan.patience {
-            let mut idle = true;
-            let Cast { clients, ledger, .. } = &mut self.cast;
-            for client in clients {
-                loop {
-                    match client.turn(ledger) {
-                        Turn::Idle => break,
-                        Turn::Closed => close(client, ledger),
-                        Turn::Packet(_) => idle = false,
-                    }
-                }
-                client.settle(true, ledger);
-            }
-            if is_over(&self.cast) {
-                return;
-            }
-            match idle {
-                true => thread::sleep(PAUSE),
-                false => last = Instant::now(),
-            }
-        }
-        let Cast { clients, ledger, .. } = &mut self.cast;
-        let states: Vec<String> = clients.iter().map(Client::state).collect();
-        states.iter().for_each(|state| ledger.note(format_args!("stuck: {state}")));
-    }
-}
-
-impl Cast {
-    fn is_drained(&self) -> bool {
-        self.clients.iter().all(Client::is_done) && self.ledger.is_complete()
     }
 }
