@@ -25,11 +25,8 @@ impl Broker {
 
     /// The same, with all that it does to files and sockets going to `trace`.
     pub fn start_traced(place: &Place, trace: &Path) -> Self {
-        let strace = under_strace(&place.command(), trace);
-        // The broker stays the child that is killed.
-        let arguments: Vec<_> = strace.get_args().map(ToOwned::to_owned).collect();
-        let mut command = Command::new(strace.get_program());
-        command.arg("-D").args(arguments);
+        // "-D": the broker stays the child, which is killed.
+        let command = under_strace(&["-D"], &place.command(), trace);
         Self::start_with(place, command)
     }
 

@@ -12,6 +12,7 @@
 //! those of the model of the disk, which `tests/engines/power.rs` lists.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ use crate::trace::{self, Event};
 use crate::witness::Witness;
 
 /// Messages in the record.
-const MESSAGES: u64 = 120;
+const MESSAGES: u64 = 300;
 /// After this the record ends, however few there are.
 const RECORD_MAX: Duration = Duration::from_secs(20);
 /// Clients that go before the first message: all of it waits for them.
@@ -35,11 +36,13 @@ const ABSENT: [&str; 2] = ["away", "g3"];
 /// Of a thousand cuts so many follow right upon a packet that promises something.
 const AFTER_PROMISE: u64 = 700;
 
-/// Cuts the power `plan.cycles` times. `None` where processes cannot be followed.
-pub fn run(plan: &Plan) -> Option<Vec<Outcome>> {
+/// Cuts the power `plan.cycles` times, or until `judge` has seen enough. False where processes cannot
+/// be followed.
+pub fn run(plan: &Plan, mut judge: impl FnMut(Outcome) -> ControlFlow<()>) -> bool {
     if !trace::is_there() {
-        return None;
+        return false;
     }
+    println!("{plan}: {} power cuts, FULMAR_CRASH_SEED={}", plan.cycles, plan.seed);
     let mut rng = Rng::new(plan.seed);
     let place = Place::create(plan.engine, plan.durability);
     let events = record(plan, &place, &mut rng);
@@ -48,21 +51,23 @@ pub fn run(plan: &Plan) -> Option<Vec<Outcome>> {
     let mut cuts = moments(&events, plan.cycles, &mut rng);
     let mut disk = Disk::default();
     let mut witness = Witness::new(cast(plan, Ledger::default()));
-    let mut outcomes = Vec::new();
     for (number, event) in events.iter().enumerate() {
         disk.handle(event, root);
         witness.handle(event);
         while cuts.pop_if(|cut| *cut == number).is_some() {
-            witness.cast.ledger.note(format_args!("cut after event {number} of {}", events.len()));
             // What was not synced may be there all the same.
             let survives = match rng.chance(500) {
                 true => Survives::Synced,
                 false => Survives::Some(rng.range(0..u64::MAX)),
             };
-            outcomes.push(cut(plan, &disk, &survives, witness.cast.copy()));
+            let what = format!("cut after event {number} of {}, {survives:?}", events.len());
+            let outcome = cut(plan, &disk, &survives, witness.cast.copy(), &what);
+            if judge(outcome).is_break() {
+                return true;
+            }
         }
     }
-    Some(outcomes)
+    true
 }
 
 /// Everybody, and two clients whose wills are published.
@@ -131,10 +136,11 @@ fn moments(events: &[Event], count: u64, rng: &mut Rng) -> Vec<usize> {
 }
 
 /// What is wrong after this cut.
-fn cut(plan: &Plan, disk: &Disk, survives: &Survives, cast: Cast) -> Outcome {
+fn cut(plan: &Plan, disk: &Disk, survives: &Survives, mut cast: Cast, what: &str) -> Outcome {
     let place = Place::create(plan.engine, plan.durability);
     disk.cut(survives, &place.data());
+    cast.ledger.note(what);
     let mut run = Run::new(plan, place, cast);
     run.finish();
-    run.outcome(plan)
+    run.outcome(what)
 }

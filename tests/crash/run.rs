@@ -46,7 +46,10 @@ pub fn run(plan: &Plan) -> Outcome {
         }
     }
     run.finish();
-    run.outcome(plan)
+    let after: u64 = run.kills.values().sum();
+    let at = plan.cycles - after;
+    let what = format!("killed after {:?} and {at} times at a moment", run.kills);
+    run.outcome(&what)
 }
 
 /// One broker after the other on one directory, and their clients.
@@ -153,21 +156,15 @@ impl<'a> Run<'a> {
         });
     }
 
-    pub fn outcome(mut self, plan: &Plan) -> Outcome {
+    /// What was found in doing `what`.
+    pub fn outcome(mut self, what: &str) -> Outcome {
         let violations = std::mem::take(&mut self.cast.ledger.violations);
-        let after: u64 = self.kills.values().sum();
-        let kept = !violations.is_empty() && plan.durability != "memory";
+        let kept = !violations.is_empty() && self.plan.durability != "memory";
         let place = match kept {
             true => format!("; see {}", self.place.keep().display()),
             false => String::new(),
         };
-        let summary = format!(
-            "{} cycles, {}; killed after {:?} and {} times at a moment{place}",
-            plan.cycles,
-            self.cast.ledger.summary(),
-            self.kills,
-            plan.cycles - after,
-        );
+        let summary = format!("{what}, {}{place}", self.cast.ledger.summary());
         Outcome { violations, last_events: self.cast.ledger.take_events(), summary }
     }
 }

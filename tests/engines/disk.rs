@@ -52,6 +52,7 @@ enum Sync {
 }
 
 /// What a power cut leaves.
+#[derive(Debug)]
 pub enum Survives {
     /// What was synced and nothing else.
     Synced,
@@ -92,9 +93,9 @@ impl Disk {
             Event::Remove { path } => {
                 below(path).and_then(|path| self.names.remove(&path));
             }
-            Event::Sent { file, .. } => {
-                let is_file = matches!(self.open.get(file), Some(Open::File { .. }));
-                assert!(!is_file, "the model of the disk knows nothing of writev");
+            Event::Sent { file, .. } | Event::Duplicate { file } => {
+                let is_known = self.open.contains_key(file);
+                assert!(!is_known, "the model of the disk knows nothing of writev and dup");
             }
             Event::Accept { .. } | Event::Received { .. } | Event::Nothing => {}
         }

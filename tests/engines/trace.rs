@@ -62,6 +62,10 @@ pub enum Event {
         file: u32,
         bytes: Vec<u8>,
     },
+    /// Another descriptor is there for the same thing.
+    Duplicate {
+        file: u32,
+    },
     /// A call that came to nothing.
     Nothing,
 }
@@ -85,7 +89,7 @@ pub fn record(command: &Command, output: &Path) -> Option<Vec<Event>> {
     if !is_there() {
         return None;
     }
-    let mut strace = under_strace(command, output);
+    let mut strace = under_strace(&[], command, output);
     let status = strace.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("seen to work");
     assert!(status.success(), "the writer failed under strace");
     Some(read(output))
@@ -105,9 +109,19 @@ pub fn is_there() -> bool {
 }
 
 /// `command` with all that [`read`] needs going to `output`.
-pub fn under_strace(command: &Command, output: &Path) -> Command {
+pub fn under_strace(options: &[&str], command: &Command, output: &Path) -> Command {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "--seccomp-bpf", "-q", "-xx", "-s", "16777216", "-e", "signal=none", "-e"]);
+    strace.args(options).args([
+        "-f",
+        "--seccomp-bpf",
+        "-q",
+        "-xx",
+        "-s",
+        "16777216",
+        "-e",
+        "signal=SIGKILL",
+        "-e",
+    ]);
     strace.arg(format!("trace={CALLS}")).arg("-o").arg(output).arg(command.get_program());
     strace.args(command.get_args());
     for (name, value) in command.get_envs() {
@@ -209,6 +223,7 @@ fn event(line: &str) -> Option<Event> {
         "unlink" | "rmdir" => Event::Remove { path: path(arguments[0]) },
         "unlinkat" => Event::Remove { path: path(arguments[1]) },
         "fcntl" if !line.contains("F_DUPFD") => return None,
+        "fcntl" => Event::Duplicate { file: file() },
         _ => panic!("the model of the disk knows nothing of {}", &line[..line.len().min(200)]),
     })
 }
