@@ -9,7 +9,4 @@ impl Broker {
 
     /// What the store has of a backlog, in answer to one of [`Actions::load`].
     pub fn handle_loaded(&mut self, _page: Page, _now: Timestamp, _actions: &mut Actions) {}
-
-    /// Whether the store has too little room: while it has, messages that would need it are refused.
-    pub fn handle_store_full(&mut self, _full: bool, _now: Timestamp, _actions: &mut Actions) {}
 }

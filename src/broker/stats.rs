@@ -25,6 +25,8 @@ pub struct Stats {
     pub clients_maximum: u64,
     /// Sessions that ended because their expiry interval passed.
     pub sessions_expired: u64,
+    /// PUBLISH packets from clients that were not taken because the disk was full.
+    pub turned_away: u64,
     /// Deliveries that did not happen, by cause.
     pub dropped: Drops,
 }

@@ -77,6 +77,11 @@ impl Committer {
         self.store.sync()
     }
 
+    /// What is written to.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// Whether the journal is longer than it should be.
     pub fn wants_to_fold(&self) -> bool {
         self.folder.journal_bytes() > self.settings.journal_bytes_max

@@ -167,7 +167,7 @@ fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end()
         Lsn::NONE,
         settings,
         Box::new(move || clock.load(Ordering::SeqCst)),
-        Box::new(move |event| told.send(durable_lsn(event)).unwrap_or(())),
+        Box::new(move |event| tell(&told, event)),
     )
     .expect("started");
     commits.submit(batch(1)).expect("works");
@@ -205,14 +205,16 @@ fn whoever_is_told_may_be_the_last_owner() {
 
 fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Lsn>) {
     let (told, heard) = mpsc::channel();
-    let on_event = Box::new(move |event| told.send(durable_lsn(event)).unwrap_or(()));
+    let on_event = Box::new(move |event| tell(&told, event));
     let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_event);
     (commits.expect("started"), heard)
 }
 
-fn durable_lsn(event: Event) -> Lsn {
+/// Nobody may listen any more.
+fn tell(durable: &mpsc::Sender<Lsn>, event: Event) {
     match event {
-        Event::Durable(lsn) => lsn,
+        Event::Durable(lsn) => durable.send(lsn).unwrap_or(()),
+        Event::Full(_) => {}
         other => panic!("only commits are expected, not {other:?}"),
     }
 }
