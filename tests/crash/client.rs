@@ -48,6 +48,8 @@ pub struct Habits {
     pub will: Option<WillPlan>,
     /// In how many of a thousand cycles it is there.
     pub presence: u64,
+    /// The disk may be full, so that the broker has no room for a message.
+    pub may_be_refused: bool,
 }
 
 /// What becomes of a session while its client is away.
@@ -153,6 +155,11 @@ impl Client {
     pub fn hang_up(&mut self) {
         self.link = None;
         self.taken_over = None;
+    }
+
+    /// Whether it has a connection, accepted or not.
+    pub fn is_connected(&self) -> bool {
+        self.link.is_some()
     }
 
     pub fn is_accepted(&self) -> bool {

@@ -114,6 +114,11 @@ impl Ledger {
         self.events.push_back(format!("{:>3} {event}", self.cycle));
     }
 
+    /// The last of them.
+    pub fn events(&self) -> Vec<String> {
+        self.events.iter().cloned().collect()
+    }
+
     pub fn take_events(&mut self) -> Vec<String> {
         std::mem::take(&mut self.events).into()
     }
@@ -226,15 +231,27 @@ impl Ledger {
         }
     }
 
+    /// Whether everybody has all messages that were acknowledged.
+    pub fn has_all_accepted(&self) -> bool {
+        let has_all = |receiver: &Receiver| {
+            self.messages().all(|(name, topic)| receiver.has_all(name, topic.accepted))
+        };
+        self.receivers.values().all(has_all)
+    }
+
+    /// Deliveries to all receivers.
+    pub fn received(&self) -> usize {
+        let of_receiver = |receiver: &Receiver| receiver.got.values().map(Vec::len).sum::<usize>();
+        self.receivers.values().map(of_receiver).sum()
+    }
+
     /// Messages that the receivers are to get.
     pub fn sent(&self) -> u64 {
         self.messages().map(|(_, topic)| topic.sent).sum()
     }
 
     pub fn summary(&self) -> String {
-        let sent = self.sent();
-        let of_receiver = |receiver: &Receiver| receiver.got.values().map(Vec::len).sum::<usize>();
-        let got: usize = self.receivers.values().map(of_receiver).sum();
+        let (sent, got) = (self.sent(), self.received());
         format!("{sent} messages, {got} deliveries, {} wills", self.wills.len())
     }
 }

@@ -26,12 +26,15 @@ mod rng;
 mod disk;
 #[path = "../engines/generator.rs"]
 mod generator;
+#[path = "../engines/small_disk.rs"]
+mod small_disk;
 #[path = "../engines/trace.rs"]
 #[allow(dead_code, reason = "the engines alone are followed in another way")]
 mod trace;
 
 mod broker;
 mod client;
+mod full;
 mod kill;
 mod ledger;
 mod link;

@@ -18,10 +18,15 @@ pub struct Place {
 
 impl Place {
     pub fn create(engine: &str, durability: &str) -> Self {
+        Self::create_in(Path::new(env!("CARGO_TARGET_TMPDIR")), engine, durability)
+    }
+
+    /// On another file system.
+    pub fn create_in(parent: &Path, engine: &str, durability: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("crash-{engine}-{durability}-{}-{number}", std::process::id());
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = parent.join(name);
         fs::create_dir_all(path.join("data")).expect("target/tmp can be written");
         let place = Self { settings: Vec::new(), path };
         let common = SETTINGS

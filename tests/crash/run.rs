@@ -10,7 +10,7 @@ use crate::kill::{Kill, Kind};
 use crate::ledger::{Ledger, Violation};
 use crate::place::Place;
 use crate::rng::Rng;
-pub use cast::{Cast, doomed};
+pub use cast::{Cast, doomed, receiver};
 
 #[derive(Clone)]
 pub struct Plan {

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use fulmar::codec::{Ack, Packet, Publish, PublishProperties};
-use fulmar::types::{PacketId, QoS};
+use fulmar::types::{PacketId, QoS, ReasonCode};
 
 use super::Client;
 use crate::common::{ack, packet_id};
@@ -21,6 +21,8 @@ pub struct Unfinished {
     qos: QoS,
     /// PUBREC came.
     released: bool,
+    /// The broker had no room for it.
+    refused: bool,
 }
 
 impl Client {
@@ -55,7 +57,7 @@ impl Client {
     ) -> u64 {
         let number = ledger.next(topic, qos);
         let topic = topic.to_owned();
-        self.outgoing.push(Unfinished { id, topic, number, qos, released: false });
+        self.outgoing.push(Unfinished { id, topic, number, qos, released: false, refused: false });
         number
     }
 
@@ -70,6 +72,35 @@ impl Client {
         let asked = self.link.as_ref().and_then(|link| link.asked).map(|(id, _)| id);
         let used = |id: &PacketId| asked == Some(*id) || self.is_publishing(*id);
         (1..).map(packet_id).find(|id| !used(id)).expect("few are in use")
+    }
+
+    /// Whether the broker had no room for what it publishes.
+    pub fn is_refused(&self) -> bool {
+        self.outgoing.iter().any(|out| out.refused)
+    }
+
+    /// Publishes anew what was refused.
+    pub fn retry(&mut self, ledger: &mut Ledger) {
+        let link = self.link.as_mut().expect("connected");
+        for out in self.outgoing.iter_mut().filter(|out| out.refused) {
+            ledger.note(format_args!("{} > once more {out}", self.name));
+            out.refused = false;
+            out.write(false, link);
+        }
+        link.flush();
+    }
+
+    /// An answer to this PUBLISH: whether it was that there is no room. The exchange is over then.
+    fn take_refusal(&mut self, answer: &Ack<'_>) -> bool {
+        let found = self.outgoing.iter_mut().find(|out| out.id == answer.packet_id);
+        let refused = self.habits.may_be_refused && answer.reason == ReasonCode::QuotaExceeded;
+        match found.filter(|out| refused && !out.released) {
+            Some(out) => {
+                out.refused = true;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Sends again what the last connection left unfinished, in order (`[MQTT-4.4.0-1]`).
@@ -87,7 +118,10 @@ impl Client {
 
     pub(super) fn release(&mut self, received: &Ack<'_>, ledger: &mut Ledger) {
         let id = received.packet_id;
-        ledger.note(format_args!("{} < PUBREC {id}", self.name));
+        ledger.note(format_args!("{} < PUBREC {id} {:?}", self.name, received.reason));
+        if self.take_refusal(received) {
+            return;
+        }
         let found = self.outgoing.iter_mut().find(|out| out.id == id && out.is_due(false, true));
         let (Some(out), false) = (found, received.reason.is_error()) else {
             let case = format!("{} < PUBREC {id} {:?}", self.name, received.reason);
@@ -101,6 +135,9 @@ impl Client {
     /// PUBACK, or PUBCOMP where the message was `released`. A PUBCOMP may say that the id is not
     /// known: the broker may have finished before the crash.
     pub(super) fn finish(&mut self, done: &Ack<'_>, released: bool, ledger: &mut Ledger) {
+        if self.take_refusal(done) {
+            return ledger.note(format_args!("{} < no room for {}", self.name, done.packet_id));
+        }
         let (name, id) = (&self.name, done.packet_id);
         ledger.note(format_args!("{name} < {} {id}", if released { "PUBCOMP" } else { "PUBACK" }));
         let due = |out: &Unfinished| out.id == id && out.is_due(released, released);

@@ -163,7 +163,8 @@ pub fn close(client: &mut Client, ledger: &mut Ledger) {
     client.hang_up();
 }
 
-fn receiver(name: &str, protocol: fulmar::types::Protocol) -> Habits {
+/// A client with a session that lasts, whose deliveries are in the ledger under `name`.
+pub fn receiver(name: &str, protocol: fulmar::types::Protocol) -> Habits {
     Habits {
         protocol,
         publishes: false,
@@ -172,6 +173,7 @@ fn receiver(name: &str, protocol: fulmar::types::Protocol) -> Habits {
         session: LASTING,
         will: None,
         presence: 800,
+        may_be_refused: false,
     }
 }
 
