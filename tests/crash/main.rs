@@ -5,13 +5,14 @@
 //! they survive the broker. A cycle starts the broker on the same data directory, lets everybody go on
 //! where they were, and kills it at a random moment or right after a chosen packet was seen; in the
 //! end everything is drained, and `ledger` says what was to be there. The gate plays a few cycles.
-//! The long form, for each engine:
+//! The long form, for each engine and level:
 //!
 //!     FULMAR_CRASH_CYCLES=200 cargo test --test crash -- --nocapture
 //!
 //! A run prints its seed; `FULMAR_CRASH_SEED=…` makes the same plan again, though the machine's timing
 //! is never the same twice. A run that fails prints the last events and leaves its directory.
-//! `SIGKILL` leaves what was written to the kernel: this is about the process, not about the power.
+//! `SIGKILL` leaves what was written to the kernel: this is about the process. `power` is about the
+//! power, with the same clients and the same ledger, and `full` about a disk without room.
 
 #![allow(clippy::disallowed_methods, reason = "real processes and sockets take real time")]
 #![allow(clippy::disallowed_macros, reason = "what a run has to say is for whoever started it")]
