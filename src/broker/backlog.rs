@@ -7,7 +7,7 @@ impl Broker {
     /// in memory.
     pub fn handle_stored(&mut self, _stored: &[Stored], _actions: &mut Actions) {}
 
-    /// What the store has of a backlog, in answer to one of [`Actions::load`].
+    /// What the store has of a backlog, in answer to one of [`Self::take_loads`].
     pub fn handle_loaded(&mut self, _page: Page, _now: Timestamp, _actions: &mut Actions) {}
 
     /// Whether the store has too little room: while it has, messages that would need it are refused.

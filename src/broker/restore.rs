@@ -1,8 +1,6 @@
 use super::timers::Timer;
 use super::{Actions, Broker, Settings};
-use crate::journal::{
-    Change, Image, Journal, NUMBERS_UNTOLD_MAX, SessionImage, SessionNumber, session_ends_at,
-};
+use crate::journal::{Change, Image, Journal, SessionImage, SessionNumber, session_ends_at};
 use crate::session::{Outbound, Session};
 use crate::types::{Lsn, Message, SessionKey, Timestamp};
 
@@ -63,7 +61,9 @@ impl Broker {
             self.journal.record(|| Change::SessionEnded { session: number });
             return None;
         }
-        let outbound = self.restore_outbound(&mut image);
+        let queue = std::mem::take(&mut image.queue);
+        let next_number = image.next_number.max(image.sent_before);
+        let outbound = Outbound::restore(queue, image.sent_before, next_number);
         let mut session = Session::new(image.client_id, number);
         session.journaled = true;
         session.expiry_secs = image.expiry_secs;
@@ -76,23 +76,6 @@ impl Broker {
             self.subscriptions.subscribe(key, filter, *options);
         }
         Some(key)
-    }
-
-    /// What was on its way to the client.
-    ///
-    /// One that was connected may have been sent all of it, and with QoS 1 also what never became
-    /// durable: the queue numbers of that, and so its packet ids, are passed over, as many as a
-    /// client is ever sent at a time and a store may not tell of.
-    fn restore_outbound(&self, image: &mut SessionImage) -> Outbound {
-        let queue = std::mem::take(&mut image.queue);
-        match image.detached_at {
-            Some(_) => Outbound::restore(queue, image.sent_before, image.next_number),
-            None => {
-                let unknown = u64::from(self.settings.in_flight_max) + NUMBERS_UNTOLD_MAX;
-                let next_number = image.next_number + unknown;
-                Outbound::restore(queue, u64::MAX, next_number)
-            }
-        }
     }
 
     /// Goes on counting from the moment that the session lost its connection.
