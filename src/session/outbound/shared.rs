@@ -1,0 +1,50 @@
+use super::{GroupKey, NewDelivery, Outbound, QoS};
+
+impl Outbound {
+    /// Whether anything unfinished came through a shared subscription.
+    pub fn has_shared(&self) -> bool {
+        self.shared > 0
+    }
+
+    /// Takes out what came through shared subscriptions and `may_go` to another member, in order,
+    /// with the queue numbers that they had.
+    ///
+    /// A message of QoS 2 that was sent stays: the client may have it (`[MQTT-4.8.2-4]`,
+    /// `[MQTT-4.8.2-5]`).
+    pub fn take_shared(
+        &mut self,
+        mut may_go: impl FnMut(GroupKey) -> bool,
+    ) -> Vec<(u64, NewDelivery)> {
+        if self.shared == 0 {
+            return Vec::new();
+        }
+        let mut taken = Vec::new();
+        for index in 0..self.ring.len() {
+            let entry = self.ring.get(index).expect("within its length");
+            let sent_qos_2 = entry.qos == QoS::ExactlyOnce && index < self.sent;
+            let Some(delivery) = entry.handed_on().filter(|_| !sent_qos_2) else { continue };
+            if delivery.group.is_some_and(&mut may_go) {
+                taken.push((self.ring.number(index), delivery));
+            }
+        }
+        for (number, _) in &taken {
+            self.remove(*number);
+        }
+        taken
+    }
+
+    /// Takes out, in order, the messages of QoS 0 that came through shared subscriptions.
+    pub fn take_shared_direct(&mut self) -> Vec<NewDelivery> {
+        let taken = self.direct.take_shared();
+        self.shared -= taken.len();
+        taken.into_iter().map(NewDelivery::from).collect()
+    }
+
+    /// Finishes the message with this queue number wherever it stands.
+    fn remove(&mut self, number: u64) {
+        let index = self.ring.position(number).expect("it is in the ring");
+        self.in_flight -= usize::from(index < self.resent);
+        self.finish(index);
+        self.trim();
+    }
+}
