@@ -4,6 +4,7 @@
 
 mod acknowledge;
 mod backlog;
+mod clock;
 mod connect;
 mod conns;
 mod deliver;
@@ -11,6 +12,7 @@ mod detach;
 mod outgoing;
 mod publish;
 mod replay;
+mod reserve;
 mod restore;
 mod sessions;
 mod settings;

@@ -1,14 +1,20 @@
 mod acknowledge;
+mod paging;
 mod resend;
+mod reserve;
 mod restore;
 mod room;
 mod send;
 mod shared;
 
+use std::ops::Range;
+
 use super::delivery::{
     AckError, Context, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule,
 };
 use super::direct::{Direct, Unacknowledged};
+use super::paged::Paged;
+use super::reservation::Reservation;
 use super::ring::{Entry, Ring, State};
 use crate::request::{Delivery, Outgoing};
 use crate::types::{GroupKey, Lsn, OutboundId, QoS, ReasonCode};
@@ -24,6 +30,10 @@ use crate::types::{GroupKey, Lsn, OutboundId, QoS, ReasonCode};
 /// ```
 ///
 /// Within one connection nothing is sent twice (`[MQTT-4.4.0-1]`).
+///
+/// Where a store keeps the end of a long queue, the ring is only its front, from which is sent; behind
+/// it comes the backlog, of which only the size is known, and behind that the tail, which the store
+/// cannot give yet.
 #[derive(Debug, Default)]
 pub struct Outbound {
     ring: Ring,
@@ -36,10 +46,17 @@ pub struct Outbound {
     released: usize,
     /// Unfinished exchanges among those: held against the client's receive maximum.
     in_flight: usize,
-    /// Messages of the ring that wait to be sent.
+    /// Messages of the ring that this process has not sent.
     queued: usize,
     /// Their bytes.
     queued_bytes: usize,
+    /// Backlog and tail, while there are any.
+    paged: Option<Box<Paged>>,
+    /// The numbers that a store can give again.
+    stored: Range<u64>,
+    /// Numbers below this one may have been sent by an earlier process.
+    sent_earlier: u64,
+    reservation: Reservation,
     /// Unfinished messages that came through a shared subscription, so that sessions without
     /// any need not look for them.
     shared: usize,
@@ -60,20 +77,13 @@ impl Outbound {
             self.direct.push(delivery);
             return Ok(Offered { number: None, dropped });
         }
-        self.queued += 1;
-        self.queued_bytes += message.len();
+        let number = self.ring.take_number();
         let state = State::Queued(message);
-        let number = self.ring.next();
-        self.ring.push(Entry {
-            number,
-            state,
-            qos,
-            retain,
-            subscription_ids,
-            gate,
-            arrival,
-            group,
-        });
+        let entry = Entry { number, state, qos, retain, subscription_ids, gate, arrival, group };
+        match &mut self.paged {
+            Some(paged) => paged.push(entry),
+            None => self.append(entry),
+        }
         Ok(Offered { number: Some(number), dropped })
     }
 
@@ -99,6 +109,7 @@ impl Outbound {
         self.resent = 0;
         self.released = 0;
         self.in_flight = 0;
+        self.reservation = Reservation::UNLIMITED;
     }
 
     /// Drops messages of QoS 0; returns how many.
@@ -108,7 +119,7 @@ impl Outbound {
 
     /// Messages that have not been sent, all QoS together.
     pub fn queued(&self) -> usize {
-        self.queued + self.direct.len()
+        self.queued_numbered().0 + self.direct.len()
     }
 
     /// Messages that have been sent and are unfinished on this connection.
@@ -118,17 +129,50 @@ impl Outbound {
 
     /// Bytes of messages that have not been sent.
     pub fn queued_bytes(&self) -> usize {
-        self.queued_bytes + self.direct.bytes()
+        self.queued_numbered().1 + self.direct.bytes()
     }
 
     /// Whether nothing is on its way.
     pub fn is_empty(&self) -> bool {
-        self.ring.len() == 0 && self.direct.len() == 0
+        self.ring.len() == 0 && self.paged.is_none() && self.direct.len() == 0
+    }
+
+    /// Messages of QoS 1 and 2 that this process has not sent, and their bytes.
+    fn queued_numbered(&self) -> (usize, usize) {
+        let (messages, bytes) =
+            self.paged.as_ref().map_or((0, 0), |paged| (paged.messages(), paged.bytes()));
+        (self.queued.saturating_add(messages), self.queued_bytes.saturating_add(bytes))
+    }
+
+    /// Puts a message at the end of the ring. Its number decides whether it may have been sent.
+    fn append(&mut self, entry: Entry) {
+        if let Some(message) = entry.message() {
+            self.queued += 1;
+            self.queued_bytes += message.len();
+        }
+        let number = entry.number;
+        self.ring.push(entry);
+        if number < self.sent_earlier {
+            self.count_as_sent(self.ring.len() - 1);
+        }
+    }
+
+    /// An earlier process may have sent the last message of the ring. Nothing is ever sent while an
+    /// unfinished message has its packet id.
+    fn count_as_sent(&mut self, last: usize) {
+        if last != self.sent || !self.ring.has_own_id(last) {
+            return;
+        }
+        self.sent += 1;
+        let entry = self.ring.get_mut(last).expect("just added");
+        if let State::Queued(message) = &entry.state {
+            entry.state = State::Restored(message.clone());
+        }
     }
 
     fn finish(&mut self, index: usize) {
         let entry = self.ring.get_mut(index).expect("within the ring");
-        if let State::Queued(message) = &entry.state {
+        if let Some(message) = entry.waiting() {
             self.queued -= 1;
             self.queued_bytes -= message.len();
         }

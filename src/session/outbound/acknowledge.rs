@@ -7,7 +7,9 @@ impl Outbound {
         let index = self.find(id)?;
         let entry = self.ring.get(index).expect("found");
         match (&entry.state, entry.qos) {
-            (State::Published(_), QoS::AtLeastOnce) => Ok(self.settle_in_flight(index)),
+            (State::Published(_) | State::Restored(_), QoS::AtLeastOnce) => {
+                Ok(self.settle_in_flight(index))
+            }
             (State::Done, _) => Err(AckError::Unknown),
             _ => Err(AckError::OutOfPlace),
         }
@@ -16,11 +18,18 @@ impl Outbound {
     /// PUBREC with success: from here on the PUBLISH is never sent again (`[MQTT-4.3.3-6]`).
     /// Returns the queue number, and whether this was not known before.
     pub fn handle_pubrec(&mut self, id: OutboundId) -> Result<(u64, bool), AckError> {
-        let index = self.find(id)?;
+        let index = self.find(id).map_err(|unknown| match self.is_paged(id) {
+            true => AckError::NotLoaded,
+            false => unknown,
+        })?;
         let number = self.ring.number(index);
         let entry = self.ring.get_mut(index).expect("found");
         match (&entry.state, entry.qos) {
-            (State::Published(_), QoS::ExactlyOnce) => {
+            (State::Published(_) | State::Restored(_), QoS::ExactlyOnce) => {
+                if let Some(message) = entry.waiting() {
+                    self.queued -= 1;
+                    self.queued_bytes -= message.len();
+                }
                 entry.state = State::Released;
                 self.shared -= usize::from(entry.group.take().is_some());
                 Ok((number, true))
@@ -49,7 +58,9 @@ impl Outbound {
         let index = self.find(id)?;
         let entry = self.ring.get(index).expect("found");
         match (&entry.state, entry.qos) {
-            (State::Published(_), QoS::ExactlyOnce) => Ok(self.settle_in_flight(index)),
+            (State::Published(_) | State::Restored(_), QoS::ExactlyOnce) => {
+                Ok(self.settle_in_flight(index))
+            }
             (State::Done, _) => Err(AckError::Unknown),
             _ => Err(AckError::OutOfPlace),
         }

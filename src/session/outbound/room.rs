@@ -9,14 +9,19 @@ impl Outbound {
     ) -> Result<Vec<Option<u64>>, QueueFull> {
         if bytes > limits.bytes_max || limits.messages_max == 0 {
             // However much gave way, there would be no room.
-            return Err(QueueFull);
+            return Err(QueueFull::default());
         }
         let mut dropped = Vec::new();
         while !self.has_room(qos, bytes, limits) {
-            if limits.rule == QueueRule::RefuseNew {
-                return Err(QueueFull);
+            let oldest = match limits.rule {
+                QueueRule::RefuseNew => None,
+                QueueRule::DropOldest => self.drop_oldest(qos),
+            };
+            match oldest {
+                Some(number) => dropped.push(number),
+                // What an earlier process may have sent stays.
+                None => return Err(QueueFull { dropped }),
             }
-            dropped.push(self.drop_oldest(qos).ok_or(QueueFull)?);
         }
         Ok(dropped)
     }
@@ -24,7 +29,7 @@ impl Outbound {
     fn has_room(&self, qos: QoS, bytes: usize, limits: QueueLimits) -> bool {
         let (messages, used) = match qos {
             QoS::AtMostOnce => (self.direct.len(), self.direct.bytes()),
-            _ => (self.queued, self.queued_bytes),
+            _ => self.queued_numbered(),
         };
         messages < limits.messages_max && used.saturating_add(bytes) <= limits.bytes_max
     }
@@ -37,10 +42,14 @@ impl Outbound {
             return Some(None);
         }
         self.skip_holes();
-        (self.sent < self.ring.len()).then(|| {
+        if self.sent < self.ring.len() {
             let number = self.ring.number(self.sent);
             self.skip_next();
-            Some(number)
-        })
+            return Some(Some(number));
+        }
+        let (number, shared) = self.paged.as_mut()?.drop_oldest(self.sent_earlier)?;
+        self.shared -= usize::from(shared);
+        self.join_tail();
+        Some(Some(number))
     }
 }

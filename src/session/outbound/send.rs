@@ -37,6 +37,7 @@ impl Outbound {
         let may_go = self.resent == self.sent
             && self.in_flight < usize::from(context.receive_maximum)
             && self.ring.has_own_id(self.sent)
+            && entry.number < self.reservation.before(context.durable)
             && entry.gate <= context.durable;
         may_go.then_some(entry.arrival)
     }

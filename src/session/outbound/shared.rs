@@ -1,4 +1,4 @@
-use super::{GroupKey, NewDelivery, Outbound, QoS};
+use super::{Entry, GroupKey, NewDelivery, Outbound, QoS};
 
 impl Outbound {
     /// Whether anything unfinished came through a shared subscription.
@@ -27,6 +27,10 @@ impl Outbound {
                 taken.push((self.ring.number(index), delivery));
             }
         }
+        let tail = self.paged.iter().flat_map(|paged| paged.tail());
+        let handed_on = |entry: &Entry| Some((entry.number, entry.handed_on()?));
+        let of_group = |(_, delivery): &(u64, NewDelivery)| delivery.group.is_some_and(&mut may_go);
+        taken.extend(tail.filter_map(handed_on).filter(of_group));
         for (number, _) in &taken {
             self.remove(*number);
         }
@@ -42,7 +46,11 @@ impl Outbound {
 
     /// Finishes the message with this queue number wherever it stands.
     fn remove(&mut self, number: u64) {
-        let index = self.ring.position(number).expect("it is in the ring");
+        let Some(index) = self.ring.position(number) else {
+            let shared = self.paged.as_mut().is_some_and(|paged| paged.finish(number));
+            self.shared -= usize::from(shared);
+            return;
+        };
         self.in_flight -= usize::from(index < self.resent);
         self.finish(index);
         self.trim();
