@@ -55,7 +55,7 @@ impl Broker {
     /// Brings the count of all backlogs up to date with this one.
     pub(super) fn count_backlog(&mut self, key: SessionKey) {
         let session = &mut self.sessions[key];
-        let messages = session.outbound.backlog_messages();
+        let messages = session.outbound.backlog().map_or(0, |backlog| backlog.messages);
         let counted = std::mem::replace(&mut session.backlog_counted, messages);
         self.stats.backlog_messages = self.stats.backlog_messages - counted + messages;
     }

@@ -1,5 +1,5 @@
 use super::{Entry, Outbound, Paged, State};
-use crate::journal::{Load, Page, QueuedMessage, SessionNumber};
+use crate::journal::{Backlog, Load, Page, QueuedMessage, SessionNumber};
 use crate::session::Window;
 use crate::session::ring::IDS;
 use crate::types::{Lsn, OutboundId};
@@ -76,9 +76,9 @@ impl Outbound {
         self.join_tail()
     }
 
-    /// Messages that only a store has.
-    pub fn backlog_messages(&self) -> u64 {
-        self.paged.as_ref().map_or(0, |paged| paged.backlog.messages)
+    /// The messages that only a store has, if there are any.
+    pub fn backlog(&self) -> Option<&Backlog> {
+        self.paged.as_ref().map(|paged| &paged.backlog)
     }
 
     /// Once there is no backlog any more, the tail follows the ring. Returns how many messages the
