@@ -95,7 +95,7 @@ impl Paged {
     /// were passed over, one that no message has counts as one that is dropped.
     pub fn drop_oldest(&mut self, sent_before: u64) -> Option<(u64, bool)> {
         let mut number = self.backlog.from.max(sent_before).max(self.given_up);
-        while self.backlog.settled.remove(&number) {
+        while self.backlog.settled.contains(&number) {
             number += 1;
         }
         if number >= self.backlog.to || self.backlog.messages == 0 {
@@ -103,7 +103,7 @@ impl Paged {
         }
         self.given_up = number + 1;
         if self.backlog.from >= sent_before {
-            self.backlog.from = self.given_up;
+            self.advance(self.given_up);
         }
         self.backlog.bytes -= self.backlog.bytes / self.backlog.messages;
         self.backlog.messages -= 1;

@@ -1,3 +1,5 @@
+mod paging;
+mod reserving;
 mod restored;
 
 use super::*;
