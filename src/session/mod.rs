@@ -4,6 +4,7 @@
 mod delivery;
 mod direct;
 mod inbound;
+mod numbers;
 mod outbound;
 mod paged;
 mod reservation;

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
+use std::ops::Range;
 
+use super::numbers::Numbers;
 use super::ring::{Entry, State};
-use crate::journal::Backlog;
+use crate::journal::{Backlog, QueuedMessage};
 
 /// The part of a queue that only a store has, and what has come since.
 #[derive(Debug, Default)]
@@ -9,8 +11,8 @@ pub struct Paged {
     pub backlog: Backlog,
     /// What a load that has not been answered asked for first.
     pub loading: Option<u64>,
-    /// Of the numbers that have not been sent, those below this one are given up.
-    given_up: u64,
+    /// Numbers in the backlog whose messages are done with, or that no message has.
+    settled: Numbers,
     /// Messages behind the backlog.
     tail: VecDeque<Entry>,
     /// Those of them that are not finished.
@@ -24,7 +26,8 @@ impl Paged {
     pub fn new(mut backlog: Backlog, tail: impl Iterator<Item = Entry>) -> Self {
         // A store that counts more messages than there are numbers is not believed.
         backlog.messages = backlog.messages.min(backlog.to - backlog.from);
-        let mut paged = Self { backlog, ..Self::default() };
+        let settled = std::mem::take(&mut backlog.settled).into_iter().collect();
+        let mut paged = Self { backlog, settled, ..Self::default() };
         tail.for_each(|entry| paged.push(entry));
         paged
     }
@@ -63,8 +66,16 @@ impl Paged {
     /// Adds messages that stand directly before the backlog. Returns how many of them came through
     /// a shared subscription.
     pub fn extend_front(&mut self, entries: &VecDeque<Entry>) -> usize {
-        self.backlog.from = entries.front().map_or(self.backlog.from, |first| first.number);
-        entries.iter().map(|entry| self.count(entry)).sum()
+        let behind = self.backlog.from;
+        self.backlog.from = entries.front().map_or(behind, |first| first.number);
+        let (mut next, mut shared) = (self.backlog.from, 0);
+        for entry in entries {
+            self.settled.insert(next..entry.number);
+            next = entry.number + 1;
+            shared += self.count(entry);
+        }
+        self.settled.insert(next..behind);
+        shared
     }
 
     /// The store can give all messages below `before`: moves them from the tail to the backlog.
@@ -76,9 +87,10 @@ impl Paged {
         }
         let rest = self.tail.split_off(count);
         let stored = std::mem::replace(&mut self.tail, rest);
-        self.backlog.to = stored.back().map_or(before, |last| last.number + 1);
         let mut shared = 0;
         for entry in &stored {
+            self.settled.insert(self.backlog.to..entry.number);
+            self.backlog.to = entry.number + 1;
             if let Some(message) = entry.message() {
                 self.queued -= 1;
                 self.queued_bytes -= message.len();
@@ -91,19 +103,17 @@ impl Paged {
     /// Drops the oldest message that cannot have been sent, as those below `sent_before` may have
     /// been. Returns its number, and whether it came through a shared subscription.
     ///
-    /// In the backlog it is known by its number alone, and its length is the average. Where numbers
-    /// were passed over, one that no message has counts as one that is dropped.
+    /// In the backlog it is known by its number alone, and its length is the average. Where an
+    /// earlier process has passed over numbers, one that no message has may be taken for one that is
+    /// dropped: the count is then too low by one, until the backlog is loaded.
     pub fn drop_oldest(&mut self, sent_before: u64) -> Option<(u64, bool)> {
-        let mut number = self.backlog.from.max(sent_before).max(self.given_up);
-        while self.backlog.settled.contains(&number) {
-            number += 1;
-        }
+        let number = self.settled.first_missing(self.backlog.from.max(sent_before));
         if number >= self.backlog.to || self.backlog.messages == 0 {
             return self.drop_oldest_of_tail(sent_before);
         }
-        self.given_up = number + 1;
-        if self.backlog.from >= sent_before {
-            self.advance(self.given_up);
+        match self.backlog.from >= sent_before {
+            true => self.advance(number + 1),
+            false => self.settled.insert(number..number + 1),
         }
         self.backlog.bytes -= self.backlog.bytes / self.backlog.messages;
         self.backlog.messages -= 1;
@@ -117,7 +127,6 @@ impl Paged {
         let shared = self.finish(number);
         if index == 0 {
             self.tail.pop_front();
-            self.backlog.settled.insert(number);
         }
         Some((number, shared))
     }
@@ -137,21 +146,32 @@ impl Paged {
         entry.group.take().is_some()
     }
 
-    /// Whether a store may give this number although its message is done with.
-    pub fn is_settled(&self, number: u64, sent_before: u64) -> bool {
-        (sent_before..self.given_up).contains(&number) || self.backlog.settled.contains(&number)
+    /// A store has given all that it has with these numbers, which the backlog begins with. Returns
+    /// what is not finished of it, in order.
+    pub fn take(
+        &mut self,
+        numbers: Range<u64>,
+        mut messages: Vec<(u64, QueuedMessage)>,
+    ) -> Vec<(u64, QueuedMessage)> {
+        let mut last = None;
+        messages.retain(|(number, queued)| {
+            let is_next = numbers.contains(number) && last < Some(*number);
+            let taken = is_next && !self.settled.contains(*number);
+            if taken {
+                last = Some(*number);
+                self.backlog.messages = self.backlog.messages.saturating_sub(1);
+                let bytes = queued.message.len() as u64;
+                self.backlog.bytes = self.backlog.bytes.saturating_sub(bytes);
+            }
+            taken
+        });
+        self.advance(numbers.end);
+        messages
     }
 
-    /// All below `next` has been loaded.
-    pub fn advance(&mut self, next: u64) {
-        self.backlog.from = next;
-        self.backlog.settled = self.backlog.settled.split_off(&next);
-    }
-
-    /// A message of so many bytes has been loaded.
-    pub fn uncount(&mut self, bytes: usize) {
-        self.backlog.messages = self.backlog.messages.saturating_sub(1);
-        self.backlog.bytes = self.backlog.bytes.saturating_sub(bytes as u64);
+    fn advance(&mut self, from: u64) {
+        self.backlog.from = from;
+        self.settled.remove_below(from);
     }
 
     /// The messages behind the backlog, which is empty.
@@ -166,7 +186,7 @@ impl Paged {
                 self.backlog.messages += 1;
                 self.backlog.bytes += message.len() as u64;
             }
-            None => _ = self.backlog.settled.insert(entry.number),
+            None => self.settled.insert(entry.number..entry.number + 1),
         }
         usize::from(entry.group.is_some())
     }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use fulmar::journal::{
     Backlog, Image, Load, Page, QueuedMessage, SessionImage, SessionNumber, Stored, Unfinished,
@@ -53,6 +54,13 @@ impl Pages {
         }
         let next = rest.next().map_or(to, |(number, _)| *number);
         Page { session, from, next, messages }
+    }
+
+    /// Damage: messages with these numbers cannot be read any more.
+    pub fn lose(&mut self, numbers: Range<u64>) {
+        for sorted in self.sessions.values_mut() {
+            sorted.messages.retain(|number, _| !numbers.contains(number));
+        }
     }
 
     /// What it tells after a restart: what it can give stands in backlogs.

@@ -64,15 +64,8 @@ impl Outbound {
         if !wanted || page.from > from || next <= from {
             return 0;
         }
-        let mut last = None;
-        for (number, queued) in page.messages {
-            if (from..next).contains(&number) && last < Some(number) {
-                last = Some(number);
-                self.take_in(number, queued);
-            }
-        }
-        self.paged.as_mut().expect("just seen").advance(next);
-        self.trim();
+        let loaded = paged.take(from..next, page.messages);
+        loaded.into_iter().for_each(|(number, queued)| self.take_in(number, queued));
         self.join_tail()
     }
 
@@ -99,17 +92,8 @@ impl Outbound {
     }
 
     fn take_in(&mut self, number: u64, queued: QueuedMessage) {
-        let paged = self.paged.as_mut().expect("it has a backlog");
-        let settled = paged.is_settled(number, self.sent_earlier);
         let QueuedMessage { message, qos, retain, subscription_ids } = queued;
-        let state = match settled {
-            // Its number keeps its place, for a store that may give it again.
-            true => State::Done,
-            false => {
-                paged.uncount(message.len());
-                State::Queued(message)
-            }
-        };
+        let state = State::Queued(message);
         // Messages of QoS 0 that have arrived by now go first, as those that wait for the disk do.
         let (gate, arrival, group) = (Lsn::NONE, self.arrivals, None);
         self.append(Entry { number, state, qos, retain, subscription_ids, gate, arrival, group });
