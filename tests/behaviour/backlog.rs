@@ -1,6 +1,6 @@
 //! Queues of which the store has the greater part.
 
-use fulmar::codec::{Packet, Publish, PublishProperties};
+use fulmar::codec::Packet;
 use fulmar::session::QueueRule;
 use fulmar::types::{ClientId, ReasonCode};
 
@@ -37,7 +37,7 @@ fn a_connected_client_that_does_not_read_has_its_window_in_memory() {
     for _ in 0..20 {
         let publish = reader.expect_publish();
         reader.acknowledge(&publish);
-        received.push(String::from_utf8_lossy(&publish.payload).into_owned());
+        received.push(String::from_utf8_lossy(publish.payload).into_owned());
     }
     assert_eq!(received, numbers(0..20));
 }
