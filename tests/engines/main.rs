@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod engine;
 mod full;
+mod generator;
 mod power;
 mod random;
 mod restart;
