@@ -8,6 +8,8 @@ impl Outbound {
     /// A store can give every unfinished message with a number below `before`: memory need not hold
     /// them any more.
     pub fn handle_stored(&mut self, before: u64, window: Option<Window>) {
+        // A store cannot have what has not been queued yet, whatever it says.
+        let before = before.min(self.ring.next());
         if before > self.stored.end {
             self.stored = 0..before;
         }
