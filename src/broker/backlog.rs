@@ -33,9 +33,6 @@ impl Broker {
         self.load_more(key);
     }
 
-    /// Whether the store has too little room: while it has, messages that would need it are refused.
-    pub fn handle_store_full(&mut self, _full: bool, _now: Timestamp, _actions: &mut Actions) {}
-
     /// Asks for what a connected client is sent next, before it has been sent all that is here.
     pub(super) fn load_more(&mut self, key: SessionKey) {
         let session = &mut self.sessions[key];

@@ -63,6 +63,9 @@ impl Broker {
         let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.session.is_some()) else {
             return 0;
         };
+        if conn.is_held_up(self.durable) {
+            conn.last_received = now;
+        }
         let Some(silent_at) = conn.silent_at() else { return 0 };
         if silent_at > now {
             conn.keep_alive_due = Some(silent_at);

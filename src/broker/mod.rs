@@ -9,6 +9,8 @@ mod connect;
 mod conns;
 mod deliver;
 mod detach;
+mod full;
+mod held_up;
 mod outgoing;
 mod publish;
 mod replay;
@@ -18,6 +20,7 @@ mod sessions;
 mod settings;
 mod share;
 mod stats;
+mod store_sys;
 mod subscribe;
 mod sys;
 mod timers;
@@ -37,6 +40,7 @@ use crate::session::{LetGo, Session};
 use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
+use full::Fullness;
 use replay::Replay;
 use sessions::Sessions;
 use sys::Sys;
@@ -56,6 +60,7 @@ pub struct Broker {
     /// What new subscriptions are still owed of the retained messages; sparse.
     replays: BTreeMap<SessionKey, VecDeque<Replay>>,
     timers: Timers,
+    fullness: Fullness,
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
@@ -90,6 +95,7 @@ impl Broker {
             retained: Retained::new(settings.retained),
             replays: BTreeMap::new(),
             timers: Timers::default(),
+            fullness: Fullness::default(),
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
             waiting: VecDeque::new(),
@@ -121,6 +127,19 @@ impl Broker {
         if let Some(key) = conn.session {
             self.sessions[key].scheduled = true;
         }
+        self.take_requests(id, requests, now, actions);
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.has_requests = !requests.is_empty();
+        }
+    }
+
+    fn take_requests(
+        &mut self,
+        id: ConnId,
+        requests: &mut VecDeque<Request>,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
         let mut work = 0;
         while work < self.settings.work_max {
             let Some(conn) = self.conns.get(id) else { return };
@@ -210,6 +229,7 @@ impl Broker {
             let Some(timer) = self.timers.pop_due(now) else { break };
             work += 1 + self.handle_timer(timer, now, actions);
         }
+        self.close_turned_away(now, actions);
         self.expire_retained(now);
         self.publish_sys(now, actions);
     }
@@ -224,7 +244,7 @@ impl Broker {
 
     /// When [`Self::handle_deadline`] has something to do next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        [self.timers.next(), self.retained.next_expiry(), self.sys.next()]
+        [self.timers.next(), self.retained.next_expiry(), self.sys.next(), self.fullness.next()]
             .into_iter()
             .flatten()
             .min()

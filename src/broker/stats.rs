@@ -5,6 +5,8 @@ use crate::session::DropCause;
 pub struct Stats {
     /// PUBLISH packets from clients.
     pub publishes_received: u64,
+    /// Those of them that were not taken because the disk was full.
+    pub turned_away: u64,
     /// PUBLISH packets to clients.
     pub publishes_sent: u64,
     /// Payload bytes in those from clients.

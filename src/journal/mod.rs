@@ -7,9 +7,11 @@
 mod backlog;
 mod image;
 pub mod record;
+mod report;
 
 pub use backlog::{Backlog, Load, Page, Stored};
 pub use image::{Image, QueuedMessage, SessionImage, Unfinished};
+pub use report::{Durations, StoreFigures, StoreReport, StoreState};
 
 use crate::request::{EXPIRY_NEVER, Will};
 use crate::types::{

@@ -65,6 +65,7 @@ pub fn broker(config: &Config) -> Settings {
 pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
     Setup {
         limits: connection(config),
+        durability: config.store.durability.name(),
         authenticator,
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
         connections_max: config.limits.connections_max,
@@ -104,6 +105,7 @@ fn connection(config: &Config) -> Limits {
         allow_zero_length_client_id: mqtt.allow_empty_client_id,
         topic_levels_max: limits.topic_levels_max,
         client_id_bytes_max: limits.client_id_bytes_max,
+        durability: mqtt.announce_durability.then(|| config.store.durability.name()),
         response_information: (!information.is_empty()).then(|| information.clone()),
     }
 }
@@ -148,6 +150,16 @@ mod tests {
 
         config.mqtt.session_expiry_max_secs = SessionExpiryMax::Secs(60);
         assert_eq!(broker(&config).session_expiry_max_secs, 60);
+    }
+
+    #[test]
+    fn the_level_is_announced_unless_that_is_turned_off() {
+        let mut config = Config::default();
+        config.store.durability = config::Durability::Os;
+        assert_eq!(connection(&config).durability, Some("os"));
+
+        config.mqtt.announce_durability = false;
+        assert_eq!(connection(&config).durability, None);
     }
 
     #[test]

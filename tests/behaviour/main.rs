@@ -6,6 +6,8 @@ mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod delivery;
+mod full;
+mod held_up;
 mod journal;
 mod mosquitto;
 mod rig;

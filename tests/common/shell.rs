@@ -273,6 +273,12 @@ impl Shell {
         self.run();
     }
 
+    /// The store has too little room, or has enough of it again.
+    pub fn set_disk_full(&mut self, full: bool) {
+        self.with_broker(|broker, now, actions| broker.handle_store_full(full, now, actions));
+        self.run();
+    }
+
     /// Runs every link that has something to do until none has.
     fn run(&mut self) {
         while let Some(id) = self.due.pop_first() {

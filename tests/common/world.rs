@@ -98,6 +98,11 @@ impl World {
         self.shell.borrow_mut().shut_down();
     }
 
+    /// The disk fills up, or has room again.
+    pub fn set_disk_full(&self, full: bool) {
+        self.shell.borrow_mut().set_disk_full(full);
+    }
+
     /// What the broker has counted.
     pub fn stats(&self) -> Ref<'_, Stats> {
         Ref::map(self.shell.borrow(), |shell| shell.broker.stats())
