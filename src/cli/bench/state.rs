@@ -225,11 +225,10 @@ impl State {
         if connack.reason.is_error() {
             return Err(Error::Refused { client: self.name(client), reason: connack.reason });
         }
-        if let Some(stream) = client.checked_sub(self.subscribers) {
-            if self.settings.version.is_v5() {
-                let receive_maximum = connack.receive_maximum.unwrap_or(u16::MAX);
-                self.publishers[stream].window.limit_unanswered(receive_maximum);
-            }
+        let stream = client.checked_sub(self.subscribers);
+        if let Some(stream) = stream.filter(|_| self.settings.version.is_v5()) {
+            let receive_maximum = connack.receive_maximum.unwrap_or(u16::MAX);
+            self.publishers[stream].window.limit_unanswered(receive_maximum);
         }
         let filters = &self.clients[client].filters;
         if !self.manner.subscribe || filters.is_empty() || connack.session_present {

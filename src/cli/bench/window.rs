@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn there_is_room_up_to_the_limit() {
         let mut window = Window::new(3);
-        (0..3).for_each(|_| drop(window.send(1, true, AtMostOnce)));
+        for _ in 0..3 {
+            window.send(1, true, AtMostOnce);
+        }
         assert_eq!(window.room(), 0);
         window.handle_delivery(1);
         assert_eq!(window.room(), 0, "the oldest is still under way");
