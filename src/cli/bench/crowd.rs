@@ -214,7 +214,7 @@ impl Crowd {
         let client = self.state.client_of(stream);
         loop {
             let Some(out) = self.network.output(client) else {
-                self.state.publishers[stream].unlist();
+                self.state.publishers[stream].listed = false;
                 return Ok(());
             };
             if !self.state.publish(stream, out) {
@@ -225,12 +225,12 @@ impl Crowd {
     }
 
     fn list_due(&mut self) -> Result<(), Error> {
-        let Some(pacer) = &self.pacer else { return Ok(()) };
+        let Some(pacer) = &mut self.pacer else { return Ok(()) };
         let now = self.state.clock.nanos();
         loop {
             let (stream, due_nanos) = pacer.schedule().turn(self.due);
             if due_nanos > now {
-                return Ok(pacer.wake_after(due_nanos - now)?);
+                return Ok(pacer.wake_at(due_nanos, now)?);
             }
             self.due += 1;
             self.state.list(stream as usize);

@@ -22,6 +22,7 @@ mod pacer;
 mod plan;
 mod process;
 mod progress;
+mod publisher;
 mod report;
 mod retained;
 mod seen;

@@ -16,6 +16,8 @@ pub struct Pacer {
     schedule: Schedule,
     /// The event loop's own timeouts are too coarse.
     timer: OwnedFd,
+    /// What the timer is set to.
+    wake_nanos: u64,
 }
 
 /// Message `n` of all publishers is due `n / rate` seconds after the start; they take turns.
@@ -31,16 +33,21 @@ impl Pacer {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
-        Ok(Self { schedule, timer })
+        Ok(Self { schedule, timer, wake_nanos: 0 })
     }
 
     pub fn schedule(&self) -> Schedule {
         self.schedule
     }
 
-    /// Ends the wait for events after `nanos`, which is above 0.
-    pub fn wake_after(&self, nanos: u64) -> io::Result<()> {
-        let it_value = Timespec::try_from(Duration::from_nanos(nanos.max(1)))
+    /// Ends the wait for events at `due_nanos`, which is after `now_nanos`.
+    pub fn wake_at(&mut self, due_nanos: u64, now_nanos: u64) -> io::Result<()> {
+        if self.wake_nanos == due_nanos {
+            return Ok(());
+        }
+        self.wake_nanos = due_nanos;
+        let nanos = due_nanos.saturating_sub(now_nanos).max(1);
+        let it_value = Timespec::try_from(Duration::from_nanos(nanos))
             .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         let once = Itimerspec { it_interval: Timespec::default(), it_value };
         timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
