@@ -64,6 +64,7 @@ pub enum Workload {
 }
 
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Load")]
 pub struct Common {
     /// The broker's host.
     #[arg(long, default_value = "127.0.0.1")]
@@ -84,7 +85,7 @@ pub struct Common {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
     pub size: u32,
     /// MQTT version: 3 is 3.1.1, 5 is 5.0.
-    #[arg(long = "version", id = "protocol", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=5))]
+    #[arg(long = "version", id = "protocol", value_name = "VERSION", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=5))]
     pub version: u8,
     /// Pairs, subscribers or publishers, whichever there are many of; the default goes with the workload.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
