@@ -4,6 +4,7 @@
 
 mod acknowledge;
 mod backlog;
+mod clock;
 mod connect;
 mod conns;
 mod deliver;
@@ -13,6 +14,7 @@ mod held_up;
 mod outgoing;
 mod publish;
 mod replay;
+mod reserve;
 mod restore;
 mod sessions;
 mod settings;
@@ -64,6 +66,8 @@ pub struct Broker {
     durable: Lsn,
     /// Connections to wake when the store has come so far, in its order.
     waiting: VecDeque<(Lsn, ConnId)>,
+    /// What [`Self::take_loads`] gives.
+    loads: Vec<Load>,
     next_session_number: u64,
     sys: Sys,
     stats: Stats,
@@ -74,8 +78,6 @@ pub struct Broker {
 pub struct Actions {
     /// Connections that have something to send: each pulls when its socket can take it.
     pub wake: Vec<ConnId>,
-    /// Messages to fetch from the store: each is answered by [`Broker::handle_loaded`].
-    pub load: Vec<Load>,
 }
 
 impl Broker {
@@ -94,6 +96,7 @@ impl Broker {
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
             waiting: VecDeque::new(),
+            loads: Vec::new(),
             next_session_number: 1,
             sys: Sys::new(now, settings.sys_interval_secs),
             stats: Stats::default(),
@@ -254,6 +257,12 @@ impl Broker {
     /// The durable changes since the last call, in one batch.
     pub fn take_batch(&mut self) -> Option<Batch> {
         self.journal.take_batch()
+    }
+
+    /// Messages to fetch from the store since the last call: each is answered by
+    /// [`Self::handle_loaded`], in any order.
+    pub fn take_loads(&mut self) -> std::vec::Drain<'_, Load> {
+        self.loads.drain(..)
     }
 
     /// Adds what a connection has read and written.

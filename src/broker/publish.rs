@@ -120,8 +120,8 @@ impl Broker {
 
     /// Whether the message may go its way; what is to be retained of it is then retained.
     ///
-    /// Who was not turned away and changes what is retained does so without an answer, or clears a
-    /// topic, which makes room.
+    /// While the disk is full nothing new is retained: whoever gets an answer was turned away before.
+    /// To clear a topic makes room.
     ///
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
     /// for all others the message is delivered all the same, and counted as not retained.

@@ -75,6 +75,10 @@ section! {
         queue_messages_max: usize = 100_000, within 1..=100_000_000;
         /// Bytes of the messages that wait for one client.
         queue_bytes_max: u64 = 67_108_864, within 1_024..=1_099_511_627_776;
+        /// Messages of a queue on disk that are held in memory for a client that is connected.
+        window_messages_max: usize = 256, within 1..=1_000_000;
+        /// Bytes of those messages; the one that passes the limit is the last one held.
+        window_bytes_max: usize = 65_536, within 1..=1_073_741_824;
         /// What happens to a message when the queue is full.
         queue_full: QueueFull = QueueFull::RefuseNew;
         /// Whether QoS 0 messages too wait for a client that is away.

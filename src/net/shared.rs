@@ -252,7 +252,7 @@ impl Shared {
     /// Has the store keep what was decided. What waits for a batch that it did not take is never
     /// sent: the client gets no acknowledgement and keeps its message.
     fn commit(&self, core: &mut Core, actions: &mut Actions) {
-        actions.load.drain(..).for_each(|load| self.commits.load(load));
+        core.broker.take_loads().for_each(|load| self.commits.load(load));
         let Some(batch) = core.broker.take_batch() else { return };
         match self.commits.submit(batch) {
             Ok(durable) => core.broker.handle_committed(durable, actions),

@@ -9,7 +9,7 @@ use crate::connection::Limits;
 use crate::net::{Keepalive, Setup, TcpOptions};
 use crate::request::EXPIRY_NEVER;
 use crate::retained::RetainedLimits;
-use crate::session::{QueueLimits, QueueRule};
+use crate::session::{QueueLimits, QueueRule, Window};
 use crate::subscriptions::ShareStrategy;
 
 /// Topics whose receivers the broker remembers: more than a busy server has in use at a time, and a
@@ -25,6 +25,10 @@ pub fn broker(config: &Config) -> Settings {
         sessions_max: config.session.sessions_max,
         subscriptions_max: config.limits.subscriptions_per_client_max,
         queue: queue(&config.session),
+        window: Window {
+            messages_max: config.session.window_messages_max,
+            bytes_max: config.session.window_bytes_max,
+        },
         queue_qos0_offline: config.session.queue_qos0_offline,
         in_flight_max: config.mqtt.inflight_messages_max,
         receive_maximum: config.mqtt.receive_maximum,

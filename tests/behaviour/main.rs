@@ -1,6 +1,7 @@
 //! What the standard leaves open and users rely on: how things stay bounded, in time and on disk,
 //! and where clients find what they know from Mosquitto.
 
+mod backlog;
 mod bounds;
 #[path = "../common/mod.rs"]
 mod common;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fulmar::broker::{Settings, Stats};
 use fulmar::connection::Limits;
 use fulmar::retained::RetainedLimits;
-use fulmar::session::{QueueLimits, QueueRule};
+use fulmar::session::{QueueLimits, QueueRule, Window};
 use fulmar::subscriptions::ShareStrategy;
 use fulmar::types::{Lsn, Protocol, QoS, Timestamp};
 
@@ -129,6 +129,7 @@ pub fn settings() -> Settings {
             bytes_max: 100 << 20,
             rule: QueueRule::RefuseNew,
         },
+        window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 1_000,
         receive_maximum: Limits::default().receive_maximum,

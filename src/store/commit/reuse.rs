@@ -6,15 +6,27 @@ use crate::store::{Store, StoreError};
 /// shrink: for that engine, a disk that was full of messages is not full any more once they are
 /// gone, whatever the file system says.
 ///
-/// It is an estimate, and found by a walk over all entries, a few at a time and only while the disk
-/// is full. Where it is too high the engine's own bound still holds.
-#[derive(Debug, Default)]
+/// It is an estimate: as much as fell away since the disk became full, in the ratio that the store
+/// had then to its entries. These are found by a walk over all of them, a few at a time and only
+/// while the disk is full. Where the estimate is too high the store grows, and it is given up.
+#[derive(Debug)]
 pub struct Reuse {
     /// Where the walk goes on.
     from: Vec<u8>,
     /// Bytes of entries that it has seen.
     live_bytes: u64,
+    /// What the first walk found.
+    reference: Option<Reference>,
     found: Option<Found>,
+    /// What the engine takes up for each byte of an entry, at the most, however little was left when
+    /// the first walk was over.
+    ratio_max: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reference {
+    size_bytes: u64,
+    live_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +36,20 @@ struct Found {
     free_bytes: u64,
 }
 
-/// What an engine takes up for each byte of an entry, at the worst.
-const TAKEN_PER_BYTE: u64 = 2;
-/// What it takes up however little is in it.
+/// More than was ever seen of sled, with large messages and folding.
+const RATIO_MAX: f64 = 8.0;
+/// What an engine takes up however little is in it.
 const TAKEN_BYTES: u64 = 16 << 20;
 /// Bytes that one step reads, about: a commit that comes waits for it.
 const STEP_BYTES: u64 = 1 << 20;
 /// When the file system has lost so much since, the engine has begun to grow instead.
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
+
+impl Default for Reuse {
+    fn default() -> Self {
+        Self { from: Vec::new(), live_bytes: 0, reference: None, found: None, ratio_max: RATIO_MAX }
+    }
+}
 
 impl Reuse {
     /// Goes on walking, and begins again at the end.
@@ -53,17 +71,29 @@ impl Reuse {
         self.live_bytes += step_bytes;
         if self.from.is_empty() {
             let live_bytes = std::mem::take(&mut self.live_bytes);
-            let taken_bytes = live_bytes.saturating_mul(TAKEN_PER_BYTE).saturating_add(TAKEN_BYTES);
-            let bytes = store.size_bytes()?.saturating_sub(taken_bytes);
+            let bytes = self.estimate(store.size_bytes()?, live_bytes);
             self.found = Some(Found { bytes, free_bytes });
         }
         Ok(())
     }
 
-    /// What can be used again, as far as that is known and still true.
-    pub fn bytes(&self, free_bytes: u64) -> u64 {
-        let holds = |found: &Found| free_bytes.saturating_add(GROWTH_BYTES_MAX) >= found.free_bytes;
-        self.found.filter(holds).map_or(0, |found| found.bytes)
+    /// What can be used again while the file system has so much left, as far as it is known.
+    pub fn bytes(&mut self, free_bytes: u64) -> u64 {
+        let Some(found) = self.found else { return 0 };
+        if free_bytes.saturating_add(GROWTH_BYTES_MAX) < found.free_bytes {
+            *self = Self { ratio_max: self.ratio_max * 2.0, ..Self::default() };
+            return 0;
+        }
+        found.bytes
+    }
+
+    fn estimate(&mut self, size_bytes: u64, live_bytes: u64) -> u64 {
+        let now = Reference { size_bytes, live_bytes };
+        let Reference { size_bytes: size_then, live_bytes: live_then } =
+            *self.reference.get_or_insert(now);
+        let ratio = (size_then as f64 / live_then.max(1) as f64).min(self.ratio_max);
+        let taken_bytes = (live_bytes as f64 * ratio) as u64;
+        size_bytes.saturating_sub(taken_bytes.saturating_add(TAKEN_BYTES))
     }
 }
 
@@ -73,35 +103,78 @@ mod tests {
     use crate::store::{MemoryStore, Operation};
 
     #[test]
-    fn what_no_entry_needs_can_be_used_again_as_long_as_the_store_does_not_grow() {
+    fn what_fell_away_since_the_disk_became_full_can_be_used_again() {
         let mut reuse = Reuse::default();
-        let store =
-            Occupied { entries: MemoryStore::default(), size_bytes: TAKEN_BYTES + (10 << 20) };
-        assert_eq!(reuse.bytes(5 << 20), 0, "not known yet");
+        let mut store = Occupied { entries: MemoryStore::default(), size_bytes: 100 << 20 };
+        store.fill(0..40);
+        reuse.walk(&store, 50 << 20);
+        assert_eq!(reuse.bytes(50 << 20), 0, "all of it is taken");
 
-        reuse.step(&store, 5 << 20).expect("memory");
+        store.empty(0..30);
+        reuse.walk(&store, 50 << 20);
 
-        assert_eq!(reuse.bytes(5 << 20), 10 << 20);
-        assert_eq!(reuse.bytes(1 << 20), 10 << 20);
-        assert_eq!(reuse.bytes((1 << 20) - 1), 0);
+        let bytes = reuse.bytes(50 << 20);
+        assert!((58 << 20..60 << 20).contains(&bytes), "three quarters, less what is always taken");
+    }
+
+    #[test]
+    fn a_store_that_was_all_but_empty_at_the_first_look_can_use_nearly_all_of_it() {
+        let mut reuse = Reuse::default();
+        let mut store = Occupied { entries: MemoryStore::default(), size_bytes: 100 << 20 };
+        store.fill(0..2);
+        reuse.walk(&store, 0);
+        let bytes = reuse.bytes(0);
+        assert!((67 << 20..69 << 20).contains(&bytes), "{bytes}: less eight times what is in it");
+    }
+
+    #[test]
+    fn a_store_that_grows_all_the_same_is_looked_at_anew_and_trusted_less() {
+        let mut reuse = Reuse::default();
+        let mut store = Occupied { entries: MemoryStore::default(), size_bytes: 100 << 20 };
+        store.fill(0..6);
+        reuse.walk(&store, 50 << 20);
+        let before = reuse.bytes(46 << 20);
+        assert!(before > 0);
+
+        assert_eq!(reuse.bytes((46 << 20) - 1), 0);
+        assert_eq!(reuse.bytes(50 << 20), 0, "not known any more");
+        reuse.walk(&store, 46 << 20);
+        assert!(reuse.bytes(46 << 20) < before);
     }
 
     #[test]
     fn a_walk_takes_as_many_steps_as_there_are_bytes() {
-        let mut entries = MemoryStore::default();
-        let value = vec![0; STEP_BYTES as usize / 2];
-        let put = |key: u8| Operation::Put { key: vec![key], value: value.clone() };
-        entries.apply((0..6).map(put).collect()).expect("memory");
-        let store = Occupied { entries, size_bytes: TAKEN_BYTES + (10 << 20) };
+        let mut store = Occupied { entries: MemoryStore::default(), size_bytes: 100 << 20 };
+        store.fill(0..6);
         let mut reuse = Reuse::default();
-
-        for _ in 0..2 {
+        for _ in 0..5 {
             reuse.step(&store, 0).expect("memory");
-            assert_eq!(reuse.bytes(0), 0);
+            assert!(reuse.found.is_none());
         }
         reuse.step(&store, 0).expect("memory");
+        assert!(reuse.found.is_some());
+    }
 
-        assert_eq!(reuse.bytes(0), (10 << 20) - TAKEN_PER_BYTE * (6 + 3 * STEP_BYTES));
+    impl Reuse {
+        fn walk(&mut self, store: &Occupied, free_bytes: u64) {
+            self.found = None;
+            while self.found.is_none() {
+                self.step(store, free_bytes).expect("memory");
+            }
+        }
+    }
+
+    impl Occupied {
+        /// With entries of a step each.
+        fn fill(&mut self, keys: std::ops::Range<u8>) {
+            let put = |key| Operation::Put { key: vec![key], value: vec![0; STEP_BYTES as usize] };
+            self.apply(keys.map(put).collect()).expect("memory");
+        }
+
+        fn empty(&mut self, keys: std::ops::Range<u8>) {
+            self.apply(keys.map(|key| Operation::Delete { key: vec![key] }).collect())
+                .expect("memory");
+        }
     }
 
     /// Takes up more than it holds.

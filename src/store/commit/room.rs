@@ -108,6 +108,9 @@ impl Room {
             // A store that cannot be read says so to those who need what is in it.
             let _ = self.reuse.step(store, bytes);
         }
+        if bytes >= self.enough() {
+            self.reuse = Reuse::default();
+        }
         let usable = bytes.saturating_add(self.reuse.bytes(bytes));
         self.low = usable < self.free_bytes_min || self.low && usable < self.enough();
         if self.ballast_bytes > 0 && !self.stalled && bytes >= self.enough_for_ballast() {

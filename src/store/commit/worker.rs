@@ -82,6 +82,7 @@ impl Worker {
             return;
         }
         self.pipeline.set_full(full);
+        self.committer.set_eager(full);
         match full {
             true => {
                 self.pipeline.stats.lock().full += 1;
@@ -181,6 +182,7 @@ impl Worker {
             let made_room = self.room.stall();
             self.tell_room();
             last_try = !made_room && self.pipeline.wait_for_room();
+            self.look_around();
         }
     }
 

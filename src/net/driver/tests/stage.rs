@@ -151,7 +151,7 @@ pub fn publish(payload_bytes: usize) -> Vec<u8> {
 }
 
 pub fn settings() -> Settings {
-    use crate::session::{QueueLimits, QueueRule};
+    use crate::session::{QueueLimits, QueueRule, Window};
     Settings {
         sessions_max: 1000,
         subscriptions_max: 1000,
@@ -160,6 +160,7 @@ pub fn settings() -> Settings {
             bytes_max: 10_000_000,
             rule: QueueRule::RefuseNew,
         },
+        window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 100,
         receive_maximum: 100,
