@@ -41,11 +41,11 @@ pub fn open(
     };
     recovery.note_opened();
     let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
-    let Recovered { image, last, quarantined, lost } = recovered;
+    let Recovered { image, last, quarantined, lost, messages } = recovered;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
     let (engine, durability) = (config.store.engine, config.store.durability);
     let millis = clock.micros() / 1000;
-    tracing::info!(?engine, ?durability, sessions, retained, millis, "recovered");
+    tracing::info!(?engine, ?durability, sessions, messages, retained, millis, "recovered");
     if quarantined > 0 {
         tracing::error!(records = quarantined, messages = lost, "damaged records were set aside");
     }
