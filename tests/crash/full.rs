@@ -116,7 +116,7 @@ impl Stage {
             if !client.is_accepted() || !client.is_done() {
                 continue;
             }
-            let qos = if ledger.sent() % 3 == 0 { ExactlyOnce } else { AtLeastOnce };
+            let qos = if ledger.sent().is_multiple_of(3) { ExactlyOnce } else { AtLeastOnce };
             client.publish_to(&format!("m/{}/{}", client.name, qos as u8), qos, ledger);
         }
     }
