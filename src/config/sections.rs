@@ -135,10 +135,10 @@ section! {
 section! {
     /// Where sessions and retained messages are kept.
     Store is store {
-        /// What keeps them.
-        engine: Engine = Engine::Memory;
+        /// What keeps them, unless durability is "memory".
+        engine: Engine = Engine::Sled;
         /// What an acknowledgement promises.
-        durability: Durability = Durability::Memory;
+        durability: Durability = Durability::Disk;
         /// The directory for everything on disk; empty for the platform's.
         data_dir: Option<PathBuf> = None;
         /// Bytes of commits that gather before they are folded; more make a start after a crash longer.
