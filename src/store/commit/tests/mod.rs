@@ -5,11 +5,12 @@ mod damage;
 mod folding;
 mod loading;
 mod measure;
+mod model;
 mod scenario;
 mod threads;
 
 use super::*;
-use crate::journal::{Change, Image, QueuedMessage, SessionNumber, Unfinished};
+use crate::journal::{Change, Image, SessionNumber, Unfinished};
 use crate::store::{MemoryStore, Operation, Visitor};
 use crate::types::{
     ClientId, Filter, InboundId, Message, MessageHead, PacketId, QoS, SubscriptionIds,
