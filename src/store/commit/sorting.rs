@@ -73,7 +73,7 @@ impl Sorting {
     /// Goes on. Returns what that cost, and whether all are sorted.
     pub fn step(&mut self, budget: &mut Budget<'_>) -> (u64, bool) {
         let mut cost = 0;
-        while let Some(change) = self.rest.next() {
+        for change in self.rest.by_ref() {
             self.summary.note(&change);
             self.uses.count(&change);
             self.records.entry(Record::of(&change)).or_default().push(change);
