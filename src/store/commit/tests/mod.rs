@@ -5,6 +5,7 @@ mod damage;
 mod folding;
 mod loading;
 mod measure;
+mod model;
 mod scenario;
 mod threads;
 
