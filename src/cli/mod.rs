@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod bench;
 mod check;
 mod serve;
 
@@ -32,6 +33,8 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Load a broker, whichever, and measure what it does.
+    Bench(bench::Bench),
 }
 
 #[derive(clap::Args)]
@@ -60,6 +63,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
@@ -80,11 +84,15 @@ pub fn run(
     if let Some(Command::Check { defaults: true }) = arguments.command {
         return check::print(&config::reference());
     }
+    let command = match arguments.command {
+        Some(Command::Bench(bench)) => return bench::run(bench),
+        other => other,
+    };
     match load(arguments.options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
-        Ok(loaded) => match arguments.command {
+        Ok(loaded) => match command {
             Some(Command::Check { .. }) => check::run(&loaded),
-            Some(Command::Serve) | None => serve::run(loaded),
+            _ => serve::run(loaded),
         },
     }
 }

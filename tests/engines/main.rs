@@ -6,7 +6,11 @@ mod crash;
 mod damage;
 mod disk;
 mod engine;
+mod full;
+mod generator;
 mod power;
 mod random;
 mod restart;
+mod small_disk;
+#[allow(dead_code, reason = "an engine alone has no sockets")]
 mod trace;

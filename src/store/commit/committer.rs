@@ -78,6 +78,16 @@ impl Committer {
         self.store.sync()
     }
 
+    /// What is written to.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Whether all of the journal is to be folded, however short it is.
+    pub fn set_eager(&mut self, eager: bool) {
+        self.folder.set_eager(eager);
+    }
+
     /// Whether the journal is longer than it should be, or folding is under way.
     pub fn wants_to_fold(&self) -> bool {
         self.folder.has_work()

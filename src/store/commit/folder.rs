@@ -27,6 +27,8 @@ pub struct Folder {
     folded_bytes: u64,
     /// Sessions that are over and have not been removed.
     ended: VecDeque<SessionNumber>,
+    /// Nothing is to stay in the journal: what is settled there takes up room elsewhere.
+    eager: bool,
 }
 
 /// What a step did.
@@ -59,8 +61,16 @@ impl Folder {
         let progress = Progress::read(store)?;
         let (folded, ended) = Default::default();
         let (round, unfolded_bytes, folded_bytes) = (None, 0, 0);
-        let mut folder =
-            Self { settings, progress, round, unfolded_bytes, folded, folded_bytes, ended };
+        let mut folder = Self {
+            settings,
+            progress,
+            round,
+            unfolded_bytes,
+            folded,
+            folded_bytes,
+            ended,
+            eager: false,
+        };
         store.scan(&[keys::JOURNAL], b"", &mut |key, value| {
             folder.note_chunk(key, value);
             ControlFlow::Continue(())
@@ -106,7 +116,13 @@ impl Folder {
     }
 
     fn is_too_long(&self) -> bool {
-        self.unfolded_bytes > self.settings.journal_bytes_max
+        let bytes_max = if self.eager { 0 } else { self.settings.journal_bytes_max };
+        self.unfolded_bytes > bytes_max
+    }
+
+    /// Whether all of the journal is to be folded, however short it is.
+    pub fn set_eager(&mut self, eager: bool) {
+        self.eager = eager;
     }
 
     /// Takes one step, whether the journal is too long or not; does nothing if nothing is left to do.
