@@ -34,7 +34,7 @@ section! {
     /// What is announced to clients, and the features of the protocol that are on.
     Mqtt is mqtt {
         /// QoS 1 and 2 messages that a client may have unacknowledged towards the broker.
-        receive_maximum: u16 = 20, within 1..=65_535;
+        receive_maximum: u16 = 256, within 1..=65_535;
         /// QoS 1 and 2 messages under way to one client; an MQTT 5 client may ask for fewer.
         inflight_messages_max: u16 = 1_000, within 1..=65_535;
         /// Topic aliases that a client may use towards the broker; 0 is none.
