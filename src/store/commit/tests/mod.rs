@@ -2,6 +2,7 @@ mod cancelling;
 mod crash;
 mod crash_store;
 mod damage;
+mod faulty;
 mod folding;
 mod loading;
 mod measure;
