@@ -1,5 +1,4 @@
 use std::any::Any;
-use std::ffi::OsString;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::StoreError;
+use super::offline::with_suffix;
 use super::space::sync_directory;
 
 /// How long an engine may take to stop its threads. A thread of it that met damage never stops.
@@ -35,9 +35,7 @@ pub fn set_aside(directory: &Path) -> io::Result<PathBuf> {
 }
 
 fn aside(directory: &Path, number: u32) -> PathBuf {
-    let mut name = OsString::from(directory);
-    name.push(format!(".damaged-{number}"));
-    name.into()
+    with_suffix(directory, &format!(".damaged-{number}"))
 }
 
 /// Runs a call into an engine that panics where it finds what it cannot have written.

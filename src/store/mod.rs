@@ -9,6 +9,7 @@ mod keeper;
 mod layout;
 mod lock;
 mod memory;
+mod offline;
 mod options;
 mod sled;
 mod space;
@@ -17,13 +18,15 @@ mod witness;
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
-    CommitSettings, CommitState, CommitStats, Commits, Event, HISTOGRAM_MICROS, Histogram, Micros,
-    OnEvent, Progress, Recovered, recover,
+    CommitSettings, CommitState, CommitStats, Commits, Content, Delivery, Entry, Event, Filling,
+    HISTOGRAM_MICROS, Histogram, Micros, OnEvent, Problem, Progress, RecordKind, Recovered,
+    contents, describe, recover,
 };
 pub use damage::set_aside;
 pub use error::StoreError;
 pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
+pub use offline::{DataDirectory, EngineKind, Prepared};
 pub use options::{Durability, EngineOptions};
 pub use space::{Ballast, free_bytes};
 

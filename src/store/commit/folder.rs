@@ -198,7 +198,8 @@ impl Progress {
         Ok(Self { folded, next_body: u64::from_be_bytes(next_body) })
     }
 
-    fn put(self, operations: &mut Vec<Operation>) {
+    /// Puts it into a store.
+    pub fn put(self, operations: &mut Vec<Operation>) {
         let bytes = [self.folded.0.to_be_bytes(), self.next_body.to_be_bytes()].concat();
         Blob::put(keys::PROGRESS, &bytes, operations);
     }

@@ -14,6 +14,8 @@
 //!
 //! Numbers have 8 bytes, big-endian. Every value is a [`super::blob::Blob`].
 
+use std::ops::RangeInclusive;
+
 use crate::journal::SessionNumber;
 use crate::types::Lsn;
 
@@ -32,7 +34,7 @@ pub const SEGMENT_NUMBERS: u64 = 64;
 
 /// Bytes of a text that stand in a key. Texts that agree in them and in the checksum of the rest
 /// share a record.
-const TEXT_BYTES_MAX: usize = 1024;
+pub const TEXT_BYTES_MAX: usize = 1024;
 
 pub fn group(first: Lsn) -> Vec<u8> {
     numbered(JOURNAL, first.0)
@@ -50,6 +52,13 @@ pub fn segment(session: SessionNumber, number: u64) -> Vec<u8> {
     let mut key = numbered(BACKLOG, session.0);
     key.extend_from_slice(&(number / SEGMENT_NUMBERS).to_be_bytes());
     key
+}
+
+/// The queue numbers of the segment that stands under this key.
+pub fn numbers_of_segment(key: &[u8]) -> Option<RangeInclusive<u64>> {
+    let segment = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
+    let first = segment.checked_mul(SEGMENT_NUMBERS)?;
+    Some(first..=first.saturating_add(SEGMENT_NUMBERS - 1))
 }
 
 pub fn retained(topic: &str) -> Vec<u8> {

@@ -8,6 +8,7 @@ mod blob;
 mod bodies;
 mod cancel;
 mod committer;
+mod contents;
 mod fold;
 mod folder;
 mod group;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+pub use contents::{Content, Delivery, Entry, Filling, Problem, RecordKind, contents, describe};
 pub use recover::{Progress, Recovered, recover};
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
 
