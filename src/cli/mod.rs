@@ -2,6 +2,7 @@
 
 mod check;
 mod serve;
+mod store;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -32,6 +33,8 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Look after the files of a broker that does not run.
+    Store(store::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -60,6 +63,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar store verify --config fulmar.toml        is everything there that was kept?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
@@ -84,6 +88,7 @@ pub fn run(
         Err(mistakes) => print_mistakes(&mistakes),
         Ok(loaded) => match arguments.command {
             Some(Command::Check { .. }) => check::run(&loaded),
+            Some(Command::Store(arguments)) => store::run(&arguments, &loaded.config),
             Some(Command::Serve) | None => serve::run(loaded),
         },
     }

@@ -23,9 +23,14 @@ const ASIDE_MAX: u32 = 1_000;
 ///
 /// [`io::Error`] if it cannot be renamed, or if a thousand stand aside already.
 pub fn set_aside(directory: &Path) -> io::Result<PathBuf> {
-    let target = (1..=ASIDE_MAX).map(|number| aside(directory, number)).find(|path| !path.exists());
+    move_aside(directory, directory)
+}
+
+/// The same with what stands at `directory` now, under the name that `original` would get.
+pub(super) fn move_aside(directory: &Path, original: &Path) -> io::Result<PathBuf> {
+    let target = (1..=ASIDE_MAX).map(|number| aside(original, number)).find(|path| !path.exists());
     let target = target.ok_or_else(|| {
-        io::Error::other(format!("{} was set aside too often", directory.display()))
+        io::Error::other(format!("{} was set aside too often", original.display()))
     })?;
     std::fs::rename(directory, &target)?;
     if let Some(parent) = directory.parent() {

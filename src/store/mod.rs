@@ -26,7 +26,7 @@ pub use damage::set_aside;
 pub use error::StoreError;
 pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
-pub use offline::{DataDirectory, EngineKind, Prepared};
+pub use offline::{DataDirectory, EngineKind, Prepared, Replaced};
 pub use options::{Durability, EngineOptions};
 pub use space::{Ballast, free_bytes};
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::damage::move_aside;
 use super::keeper::left_by_a_swap;
 use super::space::{occupied_bytes, sync_all_below, sync_directory};
 use super::{DirectoryLock, EngineOptions, FjallStore, SledStore, Store, StoreError};
@@ -139,14 +140,41 @@ impl Prepared {
     ///
     /// [`StoreError`] if that cannot be done: then the old one is in its place, now or as soon as it
     /// is opened again.
-    pub fn take_place(mut self) -> Result<Option<PathBuf>, StoreError> {
+    pub fn take_place(mut self) -> Result<Option<Replaced>, StoreError> {
         drop(self.store.take());
         let name = self.target.file_name().expect("an engine has a name");
         let made = self.workshop.join(name);
         sync_all_below(&made)?;
         let old = swap(&made, &self.target)?;
         sync_directory(self.target.parent().expect("in a data directory"))?;
-        Ok(old)
+        Ok(old.map(|path| Replaced { path, original: self.target.clone() }))
+    }
+}
+
+/// An engine whose place another one has taken.
+#[derive(Debug)]
+pub struct Replaced {
+    path: PathBuf,
+    original: PathBuf,
+}
+
+impl Replaced {
+    /// Removes it.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if it cannot be removed; the next one that is replaced takes it along.
+    pub fn remove(self) -> io::Result<()> {
+        fs::remove_dir_all(self.path)
+    }
+
+    /// Keeps it as [`set_aside`](super::set_aside) does, and says where.
+    ///
+    /// # Errors
+    ///
+    /// As `set_aside`.
+    pub fn set_aside(self) -> io::Result<PathBuf> {
+        move_aside(&self.path, &self.original)
     }
 }
 
@@ -210,7 +238,8 @@ mod tests {
             let store = open(&directory, engine);
             assert!(store.get(b"new").expect("read").is_some());
             assert!(store.get(b"old").expect("read").is_none());
-            assert_eq!(old, Some(with_suffix(&directory.engine_path(engine), ".old")));
+            let aside = old.expect("there was one").set_aside().expect("moved");
+            assert_eq!(aside, with_suffix(&directory.engine_path(engine), ".damaged-1"));
             assert!(!dir.path().join(WORKSHOP).exists());
         }
     }

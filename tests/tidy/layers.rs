@@ -46,7 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["config", "server", "store"]),
+    ("cli", &["codec", "config", "journal", "request", "server", "store", "types"]),
     ("main", &["cli"]),
 ];
 

@@ -45,6 +45,8 @@ pub enum Content {
     Change(Change),
     /// [`Change::Queued`] of a message that is [`Content::Shared`].
     Delivery(Delivery),
+    /// What was damaged before and set aside.
+    Quarantined(Entry),
     /// Something that is not as it was written.
     Problem(Problem),
 }
@@ -321,7 +323,11 @@ impl Reading<'_> {
 
     fn read_quarantined(&mut self) -> Result<(), Stop> {
         self.each(&[keys::QUARANTINE], &mut |reading, blob| {
-            reading.tell_record(keys::QUARANTINE, &blob)
+            reading.tell_record(keys::QUARANTINE, &blob)?;
+            for (key, value) in blob.chunks {
+                reading.tell(Content::Quarantined(Entry { key, value }))?;
+            }
+            Ok(())
         })
     }
 

@@ -38,7 +38,7 @@ impl<'a> Filling<'a> {
         Self { store, operations, bytes: 0, head: None, segment: None, places, next_body: 0 }
     }
 
-    /// Takes the next part. Records and problems leave nothing.
+    /// Takes the next part. What is damaged is set aside.
     ///
     /// # Errors
     ///
@@ -48,7 +48,11 @@ impl<'a> Filling<'a> {
             Content::Shared { body, message } => self.put_shared(body, &message)?,
             Content::Delivery(delivery) => self.put_delivery(delivery),
             Content::Change(change) => self.put_change(change)?,
-            Content::Record { .. } | Content::Problem(_) => {}
+            Content::Quarantined(entry) => self.quarantine(entry),
+            Content::Problem(problem) => {
+                problem.into_entries().into_iter().for_each(|entry| self.quarantine(entry));
+            }
+            Content::Record { .. } => {}
         }
         if self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
@@ -65,20 +69,6 @@ impl<'a> Filling<'a> {
         Ok(!Blob::read(self.store, &keys::body_count(body))?.chunks.is_empty())
     }
 
-    /// Puts an entry where damaged ones are kept.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if it cannot be written.
-    pub fn quarantine(&mut self, entry: Entry) -> Result<(), StoreError> {
-        let Entry { mut key, value } = entry;
-        if key.first() != Some(&keys::QUARANTINE) {
-            key.insert(0, keys::QUARANTINE);
-        }
-        self.put(vec![Operation::Put { key, value }]);
-        if self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
-    }
-
     /// Writes what is left to write; shared messages that no queue has are left out.
     ///
     /// # Errors
@@ -92,6 +82,15 @@ impl<'a> Filling<'a> {
         self.flush()?;
         while self.drop_unused()? {}
         self.store.sync()
+    }
+
+    /// Puts an entry where damaged ones are kept.
+    fn quarantine(&mut self, entry: Entry) {
+        let Entry { mut key, value } = entry;
+        if key.first() != Some(&keys::QUARANTINE) {
+            key.insert(0, keys::QUARANTINE);
+        }
+        self.put(vec![Operation::Put { key, value }]);
     }
 
     fn put_shared(&mut self, body: u64, message: &Message) -> Result<(), StoreError> {
