@@ -12,6 +12,15 @@ macro_rules! choices {
             $( $(#[$doc])* $Name, )+
         }
 
+        impl $Choice {
+            /// As the file has it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( Self::$Name => $name, )+
+                }
+            }
+        }
+
         impl Value for $Choice {
             fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
                 match written.text()? {
@@ -21,9 +30,7 @@ macro_rules! choices {
             }
 
             fn show(&self) -> String {
-                match self {
-                    $( Self::$Name => concat!("\"", $name, "\"").into(), )+
-                }
+                format!("\"{}\"", self.name())
             }
 
             fn allowed(_: &Range) -> String {
@@ -70,6 +77,14 @@ choices! {
         Os = "os",
         /// The message is synced to the disk.
         Disk = "disk",
+    }
+
+    /// What happens at a start if the engine's files are damaged.
+    OnDamage {
+        /// The broker does not start.
+        Stop = "stop",
+        /// They are set aside, and the broker starts without anything that was kept.
+        StartEmpty = "start_empty",
     }
 
     /// How log lines are written.

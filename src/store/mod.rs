@@ -20,9 +20,9 @@ pub use self::sled::SledStore;
 pub use commit::{
     CommitSettings, CommitState, CommitStats, Commits, Content, Delivery, Entry, Event, Filling,
     HISTOGRAM_MICROS, Histogram, Micros, OnEvent, Problem, Progress, RecordKind, Recovered,
-    contents, describe, recover,
+    RoomSettings, contents, describe, recover,
 };
-pub use damage::set_aside;
+pub use damage::{OnDamage, set_aside, withstand};
 pub use error::StoreError;
 pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
@@ -84,6 +84,12 @@ pub trait Store: Send {
     ///
     /// [`StoreError`] if they cannot be counted.
     fn size_bytes(&self) -> Result<u64, StoreError>;
+
+    /// Whether room that it frees stays with it, for what comes later, instead of going back to the
+    /// file system.
+    fn keeps_freed_room(&self) -> bool {
+        false
+    }
 }
 
 /// One change to a store.

@@ -1,6 +1,7 @@
 //! The driver over in-memory pipes, in virtual time.
 
 mod stage;
+mod store;
 
 use std::io;
 use std::pin::Pin;

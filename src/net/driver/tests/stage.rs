@@ -1,8 +1,11 @@
 //! A server in virtual time whose clients are pipes.
 
+use std::sync::{OnceLock, Weak};
+
 use super::*;
 use crate::net::{Clock, Setup};
-use crate::store::Commits;
+use crate::store::{CommitSettings, Commits, Store};
+use crate::types::Lsn;
 
 pub struct TestServer {
     pub shared: Arc<Shared>,
@@ -12,15 +15,25 @@ impl TestServer {
     pub fn start() -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        let setup = Setup {
-            limits: Limits::default(),
-            authenticator: Box::new(NoCredentials),
-            connect_timeout: CONNECT_TIMEOUT,
-            connections_max: 1000,
-            mistakes_per_second: 1000,
-        };
-        let commits = Commits::none();
-        Self { shared: Arc::new(Shared::new(broker, commits, clock, setup)) }
+        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup())) }
+    }
+
+    /// With a broker that keeps everything in `store`.
+    pub fn with_store(store: Box<dyn Store>, commits: CommitSettings) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(Settings { journal: true, ..settings() }, 1, clock.now());
+        let owner = Arc::new(OnceLock::<Weak<Shared>>::new());
+        let told = Arc::clone(&owner);
+        let on_event = Box::new(move |event| {
+            if let Some(shared) = told.wait().upgrade() {
+                shared.handle_store(event);
+            }
+        });
+        let commits = Commits::start(store, Lsn::NONE, commits, Box::new(|| 0), on_event);
+        let commits = commits.expect("started");
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup()));
+        owner.set(Arc::downgrade(&shared)).expect("the first");
+        Self { shared }
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
@@ -42,6 +55,17 @@ impl TestServer {
         client.write_all(&connect(client_id)).await.expect("open");
         expect(&mut client, &CONNACK).await;
         (client, task)
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        limits: Limits::default(),
+        durability: "memory",
+        authenticator: Box::new(NoCredentials),
+        connect_timeout: CONNECT_TIMEOUT,
+        connections_max: 1000,
+        mistakes_per_second: 1000,
     }
 }
 
@@ -127,7 +151,7 @@ pub fn publish(payload_bytes: usize) -> Vec<u8> {
 }
 
 pub fn settings() -> Settings {
-    use crate::session::{QueueLimits, QueueRule};
+    use crate::session::{QueueLimits, QueueRule, Window};
     Settings {
         sessions_max: 1000,
         subscriptions_max: 1000,
@@ -136,6 +160,7 @@ pub fn settings() -> Settings {
             bytes_max: 10_000_000,
             rule: QueueRule::RefuseNew,
         },
+        window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 100,
         receive_maximum: 100,
