@@ -51,7 +51,7 @@ pub enum Error {
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
     /// What was kept cannot be had, or is in use.
-    #[error("{0}{}", advice(.0))]
+    #[error("{0}{advice}", advice = advice(.0))]
     Store(#[source] StoreError),
     /// Nothing could be kept any more. What was acknowledged is on disk: the next start has it.
     #[error("stopped because nothing could be kept any more: {0}")]

@@ -15,6 +15,8 @@ pub struct Reading<'a> {
     sessions: u64,
     client_ids: HashSet<String>,
     topics: HashSet<String>,
+    /// Messages behind the first mistake, which are not written.
+    unwritten: HashSet<u64>,
     /// The session that lines may belong to.
     current: Option<Current>,
     /// A line that could not be read may have begun another session.
@@ -47,7 +49,7 @@ const NUMBER_MAX: u64 = 1 << 62;
 
 impl<'a> Reading<'a> {
     pub fn new(filling: Filling<'a>) -> Self {
-        let (client_ids, topics) = Default::default();
+        let (client_ids, topics, unwritten) = Default::default();
         Self {
             filling,
             lines: 0,
@@ -56,6 +58,7 @@ impl<'a> Reading<'a> {
             sessions: 0,
             client_ids,
             topics,
+            unwritten,
             current: None,
             is_lost: false,
         }
@@ -128,8 +131,11 @@ impl<'a> Reading<'a> {
             Line::End { lines } => self.check_end(*lines)?,
             Line::Message { id, message } => {
                 below(*id, "id")?;
-                if self.filling.has_shared(*id)? {
+                if self.has_message(*id)? {
                     return Err(format!("there is a message {id} already").into());
+                }
+                if self.has_mistake {
+                    self.unwritten.insert(*id);
                 }
                 vec![Content::Shared { body: *id, message: message.message()? }]
             }
@@ -147,6 +153,10 @@ impl<'a> Reading<'a> {
             }
             line => self.check_part(line)?,
         })
+    }
+
+    fn has_message(&self, id: u64) -> Result<bool, StoreError> {
+        Ok(self.unwritten.contains(&id) || self.filling.has_shared(id)?)
     }
 
     fn check_header(&mut self, format: &str, version: u32) -> Result<Vec<Content>, Wrong> {
@@ -261,7 +271,7 @@ impl<'a> Reading<'a> {
                     subscription_ids,
                 })
             }
-            (None, Some(body)) if self.has_mistake || self.filling.has_shared(body)? => {
+            (None, Some(body)) if self.has_message(body)? => {
                 Content::Delivery(Delivery { session, number, body, qos, retain, subscription_ids })
             }
             (None, Some(body)) => return Err(format!("there is no message {body} before").into()),
