@@ -11,6 +11,7 @@ mod lock;
 mod memory;
 mod offline;
 mod options;
+mod salvage;
 mod sled;
 mod space;
 mod witness;
@@ -28,6 +29,7 @@ pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
 pub use offline::{DataDirectory, EngineKind, Prepared, Replaced};
 pub use options::{Durability, EngineOptions};
+pub use salvage::Salvage;
 pub use space::{Ballast, free_bytes};
 
 use std::ops::ControlFlow;

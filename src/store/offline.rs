@@ -8,7 +8,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::damage::move_aside;
 use super::keeper::left_by_a_swap;
 use super::space::{occupied_bytes, sync_all_below, sync_directory};
-use super::{DirectoryLock, EngineOptions, FjallStore, SledStore, Store, StoreError};
+use super::{DirectoryLock, EngineOptions, FjallStore, Salvage, SledStore, Store, StoreError};
 
 /// An engine that keeps its files in a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl EngineKind {
         }
     }
 
-    fn open(
+    pub(super) fn open(
         self,
         lock: DirectoryLock,
         data_directory: &Path,
@@ -92,6 +92,20 @@ impl DataDirectory {
         options: &EngineOptions,
     ) -> Result<Box<dyn Store>, StoreError> {
         engine.open(self.lock.clone(), &self.path, options)
+    }
+
+    /// What can be read of the engine if it is damaged. `made` is a new one of the same kind.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if that is nothing, [`StoreError`] if it cannot be copied.
+    pub fn salvage(
+        &self,
+        engine: EngineKind,
+        made: &Prepared,
+        options: &EngineOptions,
+    ) -> Result<Salvage, StoreError> {
+        Salvage::open(engine, &self.path, &made.workshop.join(engine.name()), options)
     }
 
     /// Makes a new engine that is not in its place yet. What an earlier attempt left is removed.
@@ -204,7 +218,8 @@ fn swap(made: &Path, target: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(left))
 }
 
-fn remove_all(directory: &Path) -> io::Result<()> {
+/// Removes a directory, if it is there.
+pub(super) fn remove_all(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

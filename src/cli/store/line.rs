@@ -39,10 +39,6 @@ pub enum Line {
         client_id: String,
         before: u64,
     },
-    Used {
-        client_id: String,
-        number: u64,
-    },
     Will {
         client_id: String,
         #[serde(default)]
@@ -123,7 +119,6 @@ impl Line {
             }
             Change::InboundTaken { id, .. } => Self::Inbound { client_id, packet_id: id.0 },
             Change::Sent { before, .. } => Self::Sent { client_id, before: *before },
-            Change::Settled { number, .. } => Self::Used { client_id, number: *number },
             Change::WillArmed { will, .. } => Self::Will {
                 client_id,
                 delay_secs: will.delay_secs,
@@ -168,7 +163,6 @@ impl Line {
             Self::Subscription(Subscription { client_id, .. })
             | Self::Inbound { client_id, .. }
             | Self::Sent { client_id, .. }
-            | Self::Used { client_id, .. }
             | Self::Will { client_id, .. }
             | Self::Queued(Queued { client_id, .. })
             | Self::Released { client_id, .. } => Some(client_id),
@@ -231,7 +225,6 @@ pub fn change(line: &Line, session: SessionNumber) -> Result<Change, String> {
             Change::InboundTaken { session, id: InboundId(*packet_id) }
         }
         Line::Sent { before, .. } => Change::Sent { session, before: *before },
-        Line::Used { number, .. } => Change::Settled { session, number: *number },
         Line::Will { delay_secs, expiry_secs, message, .. } => {
             let (delay_secs, expiry_secs) = (*delay_secs, *expiry_secs);
             let message = message.message()?;

@@ -91,6 +91,7 @@ enum Outcome {
 /// Does what the command line says. Exit codes: 0 done and nothing wrong, 1 problems or failure,
 /// 2 wrong usage.
 pub(super) fn run(arguments: &Arguments, config: &Config) -> ExitCode {
+    silence_engines();
     let directory = config.store.data_dir.as_deref().unwrap_or(Path::new("./data"));
     let Some(engine) = engine(arguments.engine, config, directory) else {
         complain(
@@ -102,7 +103,7 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> ExitCode {
         Command::Verify => verify::run(&place),
         Command::Export { file } => export::run(&place, file.as_deref()),
         Command::Import { file } => import::run(&place, file.as_deref()),
-        Command::Repair { dry_run } => repair::run(place, *dry_run),
+        Command::Repair { dry_run } => repair::run(&place, *dry_run),
         Command::Compact => compact::run(&place),
     });
     match outcome {
@@ -149,6 +150,17 @@ impl Place {
         }
         Ok(self.directory.open(self.engine, &self.options)?)
     }
+}
+
+/// An engine that meets damage panics; what it says then is in the error that becomes of it. Our own
+/// files have paths below `src`, those of others absolute ones.
+fn silence_engines() {
+    let ours = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_none_or(|place| place.file().starts_with("src")) {
+            ours(panic);
+        }
+    }));
 }
 
 /// On standard output; a reader that has gone away has seen enough.

@@ -40,7 +40,7 @@ pub enum Content {
         message: Message,
     },
     /// The next of the fewest changes that make the state from nothing: of one session after another
-    /// (opened, detached, subscriptions, packet ids, numbers, will, queue in its order), then retained
+    /// (opened, detached, subscriptions, packet ids, reservation, will, queue in its order), then retained
     /// messages.
     Change(Change),
     /// [`Change::Queued`] of a message that is [`Content::Shared`].
@@ -265,7 +265,8 @@ impl Reading<'_> {
             Ok(())
         })?;
         let steps = overlay::steps(changes, &mut image);
-        for change in image.changes() {
+        // Numbers that were used are below the one that may have been sent, or free again.
+        for change in image.changes().filter(|it| !matches!(it, Change::Settled { .. })) {
             self.tell(Content::Change(change))?;
         }
         queue::read(self, session, steps, bodies)

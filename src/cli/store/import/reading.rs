@@ -235,10 +235,6 @@ impl<'a> Reading<'a> {
                 below(*before, "before")?;
                 Some("sent".to_owned())
             }
-            Line::Used { number, .. } => {
-                below(*number, "number")?;
-                Some("used".to_owned())
-            }
             _ => Some("will".to_owned()),
         };
         if let Some(twice) = once.filter(|once| !current.seen.insert(once.clone())) {

@@ -100,7 +100,6 @@ pub fn steps(changes: Vec<Change>, image: &mut Image) -> BTreeMap<u64, Step> {
             }
             Change::Settled { number, .. } => {
                 steps.insert(number, Step::Settled);
-                image.apply(change);
             }
             other => image.apply(other),
         }
