@@ -141,7 +141,8 @@ fn start(directory: &Path, options: &EngineOptions) -> fjall::Result<Running<Eng
 fn explain(directory: &Path, error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error))
-            if error.kind() != io::ErrorKind::UnexpectedEof =>
+            // A file that another one names and that is not there is damage, too.
+            if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) =>
         {
             error.into()
         }
