@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod bench;
 mod check;
 mod serve;
 mod store;
@@ -35,6 +36,8 @@ enum Command {
     },
     /// Look after the files of a broker that does not run.
     Store(store::Arguments),
+    /// Load a broker, whichever, and measure what it does.
+    Bench(bench::Bench),
 }
 
 #[derive(clap::Args)]
@@ -64,6 +67,7 @@ Examples:
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
   fulmar store verify --config fulmar.toml        is everything there that was kept?
+  fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
@@ -84,12 +88,16 @@ pub fn run(
     if let Some(Command::Check { defaults: true }) = arguments.command {
         return check::print(&config::reference());
     }
+    let command = match arguments.command {
+        Some(Command::Bench(bench)) => return bench::run(bench),
+        other => other,
+    };
     match load(arguments.options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
-        Ok(loaded) => match arguments.command {
+        Ok(loaded) => match command {
             Some(Command::Check { .. }) => check::run(&loaded),
             Some(Command::Store(arguments)) => store::run(&arguments, &loaded.config),
-            Some(Command::Serve) | None => serve::run(loaded),
+            _ => serve::run(loaded),
         },
     }
 }

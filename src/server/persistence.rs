@@ -45,11 +45,11 @@ pub fn open(
         let broker = Broker::new(settings, entropy, clock.now());
         return Ok(Arc::new(Shared::new(broker, Commits::none(), clock, setup)));
     };
-    let Recovered { image, last, quarantined, lost } = recovered;
+    let Recovered { image, last, quarantined, lost, messages } = recovered;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
     let (engine, durability) = (config.store.engine, config.store.durability);
     let millis = clock.micros() / 1000;
-    tracing::info!(?engine, ?durability, sessions, retained, millis, "recovered");
+    tracing::info!(?engine, ?durability, sessions, messages, retained, millis, "recovered");
     if quarantined > 0 {
         tracing::error!(records = quarantined, messages = lost, "damaged records were set aside");
     }

@@ -13,6 +13,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,10 +110,14 @@ fn record(plan: &Plan, place: &Place, rng: &mut Rng) -> Vec<Event> {
 }
 
 /// The last that strace writes is the end of the process.
-fn wait_for_end(output: &std::path::Path, id: u32) {
-    let end = format!("{id} +++ killed by SIGKILL +++\n");
+fn wait_for_end(output: &Path, id: u32) {
+    let is_end = |line: &str| {
+        let (process, event) = line.split_once(' ').unwrap_or_default();
+        process.parse() == Ok(id) && event.trim() == "+++ killed by SIGKILL +++"
+    };
     let began = Instant::now();
-    while !fs::read_to_string(output).is_ok_and(|text| text.ends_with(&end)) {
+    while !fs::read_to_string(output).is_ok_and(|text| text.lines().next_back().is_some_and(is_end))
+    {
         assert!(began.elapsed() < Duration::from_secs(30), "strace does not end");
         thread::sleep(Duration::from_millis(10));
     }

@@ -9,7 +9,13 @@ fn experiment() {
     for engine in ENGINES {
         let whole = Place::filled(engine);
         for (file, length) in files(&whole) {
-            if !(file.ends_with("db") || file.ends_with("current") || file.ends_with("0") || file.ends_with("0.jnl")) {continue;}
+            if !(file.ends_with("db")
+                || file.ends_with("current")
+                || file.ends_with("0")
+                || file.ends_with("0.jnl"))
+            {
+                continue;
+            }
             for part in 0..8 {
                 let at = length * (2 * part + 1) / 16;
                 let place = copy(&whole);
@@ -20,8 +26,17 @@ fn experiment() {
                 }
                 bytes[at as usize] ^= 0x55;
                 fs::write(&path, bytes).unwrap();
-                let t = std::time::Instant::now(); let ran = place.run(&["repair"]); let t = t.elapsed().as_millis(); if ran.code == Some(0) { place.run(&["verify"]).expect_code(0); }
-                let what = format!("{t}ms {} {}", ran.stdout.replace("\n", " | ").replace("  ", ""), ran.stderr);
+                let t = std::time::Instant::now();
+                let ran = place.run(&["repair"]);
+                let t = t.elapsed().as_millis();
+                if ran.code == Some(0) {
+                    place.run(&["verify"]).expect_code(0);
+                }
+                let what = format!(
+                    "{t}ms {} {}",
+                    ran.stdout.replace("\n", " | ").replace("  ", ""),
+                    ran.stderr
+                );
                 println!(
                     "{engine:?} {} at {at}/{length}: {:?} {}",
                     file.display(),

@@ -122,7 +122,11 @@ impl Tally {
             ("subscriptions", counts.subscriptions, Some(stored(RecordKind::Subscription).1)),
             ("packet ids of QoS 2 taken", counts.inbound, None),
             ("wills", counts.wills, None),
-            ("queued messages", counts.queued, Some(stored(RecordKind::Queue).1)),
+            (
+                "queued messages",
+                counts.queued,
+                Some(stored(RecordKind::Queue).1 + stored(RecordKind::Segment).1),
+            ),
             (
                 "  of which in several queues, once",
                 counts.shared,

@@ -13,13 +13,13 @@ pub use filling::Filling;
 pub use problem::{Entry, Problem, describe};
 
 use super::blob::{Blob, BlobError};
-use super::folder::Progress;
 use super::piece::Piece;
+use super::progress::Progress;
 use super::{keys, refuse_format};
 use crate::journal::{Change, Image, SessionNumber};
 use crate::store::{Store, StoreError};
 use crate::types::{ClientId, Message, QoS, SubscriptionIds};
-use overlay::Overlay;
+use overlay::{Later, Overlay};
 use queue::Bodies;
 
 /// A part of what a store holds.
@@ -76,30 +76,34 @@ pub enum RecordKind {
     Journal,
     Session,
     Subscription,
+    Segment,
     Queue,
     Retained,
     Message,
     MessageCount,
+    Ended,
     Quarantined,
 }
 
 /// Every kind with the byte that its keys begin with.
-const KINDS: [(u8, RecordKind); 9] = [
+const KINDS: [(u8, RecordKind); 11] = [
     (keys::PROGRESS[0], RecordKind::Progress),
     (keys::JOURNAL, RecordKind::Journal),
     (keys::HEAD, RecordKind::Session),
     (keys::SUBSCRIPTIONS, RecordKind::Subscription),
-    (keys::BACKLOG, RecordKind::Queue),
+    (keys::SEGMENT, RecordKind::Segment),
+    (keys::PART, RecordKind::Queue),
     (keys::RETAINED, RecordKind::Retained),
     (keys::BODY, RecordKind::Message),
     (keys::BODY_COUNT, RecordKind::MessageCount),
+    (keys::ENDED, RecordKind::Ended),
     (keys::QUARANTINE, RecordKind::Quarantined),
 ];
 
 /// Tells everything that a store holds, until the visitor breaks. Nothing is changed.
 ///
 /// In memory are the changes that are not folded yet, the client ids of all sessions, and one record
-/// of everything else.
+/// or segment of everything else.
 ///
 /// # Errors
 ///
@@ -136,19 +140,21 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn run(&mut self) -> Result<(), Stop> {
-        self.read_progress()?;
-        let mut overlay = Overlay::read(self)?;
+        let progress = self.read_progress()?;
+        let mut overlay = Overlay::read(self, progress.folded)?;
+        self.read_ended(&mut overlay)?;
         let known = self.read_owners(&overlay)?;
         self.read_shared()?;
         let mut bodies = Bodies::default();
         for session in known.told() {
-            let changes = overlay.sessions.remove(&session).unwrap_or_default();
-            self.read_session(session, changes, &mut bodies)?;
+            let later = overlay.sessions.remove(&session).unwrap_or_default();
+            self.read_session(session, later, &mut bodies)?;
         }
         self.find_strays(keys::SUBSCRIPTIONS, &known)?;
-        self.find_strays(keys::BACKLOG, &known)?;
+        self.find_strays(keys::SEGMENT, &known)?;
+        self.find_strays(keys::PART, &known)?;
         self.read_retained(&mut overlay)?;
-        places::check(self)?;
+        places::check(self, progress.unfinished_round().is_some())?;
         self.read_quarantined()?;
         self.find_unknown()
     }
@@ -204,10 +210,24 @@ impl Reading<'_> {
         }
     }
 
-    fn read_progress(&mut self) -> Result<(), Stop> {
+    fn read_progress(&mut self) -> Result<Progress, Stop> {
+        let mut progress = Progress::default();
         self.each(keys::PROGRESS, &mut |reading, blob| {
             reading.tell_record(keys::PROGRESS[0], &blob)?;
-            reading.open(&blob, Progress::open).map(drop)
+            progress = reading.open(&blob, Progress::open)?.unwrap_or_default();
+            Ok(())
+        })?;
+        Ok(progress)
+    }
+
+    /// Sessions whose records are being removed.
+    fn read_ended(&mut self, overlay: &mut Overlay) -> Result<(), Stop> {
+        self.each(&[keys::ENDED], &mut |reading, blob| {
+            reading.tell_record(keys::ENDED, &blob)?;
+            if reading.open(&blob, Blob::open)?.is_some() {
+                overlay.ended.extend(keys::session(&blob.key));
+            }
+            Ok(())
         })
     }
 
@@ -247,7 +267,7 @@ impl Reading<'_> {
     fn read_session(
         &mut self,
         session: SessionNumber,
-        changes: Vec<Change>,
+        later: Later,
         bodies: &mut Bodies,
     ) -> Result<(), Stop> {
         let mut image = Image::default();
@@ -264,12 +284,12 @@ impl Reading<'_> {
             piece.changes.into_iter().for_each(|change| image.apply(change));
             Ok(())
         })?;
-        let steps = overlay::steps(changes, &mut image);
+        later.changes.into_iter().for_each(|change| image.apply(change));
         // Numbers that were used are below the one that may have been sent, or free again.
         for change in image.changes().filter(|it| !matches!(it, Change::Settled { .. })) {
             self.tell(Content::Change(change))?;
         }
-        queue::read(self, session, steps, bodies)
+        queue::read(self, session, later.steps, bodies)
     }
 
     fn read_retained(&mut self, overlay: &mut Overlay) -> Result<(), Stop> {

@@ -105,6 +105,16 @@ impl Pipeline {
         self.work.notify_one();
     }
 
+    /// The load that has waited longest.
+    pub fn next_load(&self) -> Option<Load> {
+        self.waiting.lock().loads.pop_front()
+    }
+
+    /// Whether batches wait.
+    pub fn has_batches(&self) -> bool {
+        !self.waiting.lock().batches.is_empty()
+    }
+
     pub fn is_congested(&self) -> bool {
         self.waiting_bytes.load(Ordering::Relaxed) > self.settings.waiting_bytes_max
     }
@@ -122,7 +132,7 @@ impl Pipeline {
     /// All that is waiting, or comes while the thread has the patience.
     pub fn next(&self, wait: Wait) -> Work {
         let mut waiting = self.waiting.lock();
-        if waiting.batches.is_empty() && !waiting.stopping {
+        if waiting.batches.is_empty() && waiting.loads.is_empty() && !waiting.stopping {
             match wait {
                 Wait::No => {}
                 Wait::AtMost(time) => _ = self.work.wait_for(&mut waiting, time),

@@ -155,7 +155,7 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn has_message(&self, id: u64) -> Result<bool, StoreError> {
+    fn has_message(&mut self, id: u64) -> Result<bool, StoreError> {
         Ok(self.unwritten.contains(&id) || self.filling.has_shared(id)?)
     }
 

@@ -1,11 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use super::super::blob::Blob;
-use super::super::folder::{Progress, put_bytes};
+use super::super::fold::{FIXED_COST, PART_BYTES_MAX, REFERENCE_BYTES, put_bytes};
 use super::super::keys;
 use super::super::piece::{Piece, without_message};
-use super::{Content, Delivery, Entry, open_body, open_piece};
+use super::super::progress::Progress;
+use super::super::segment::{Left, Segment};
+use super::{Content, Delivery, Entry, open_piece};
 use crate::journal::{Change, SessionNumber};
 use crate::store::{Operation, Store, StoreError};
 use crate::types::{Lsn, Message, MessageHead};
@@ -19,12 +21,28 @@ pub struct Filling<'a> {
     bytes: u64,
     /// The session that is being written, and its head.
     head: Option<(SessionNumber, Piece)>,
-    /// The segment that is being written, by its key.
-    segment: Option<(Vec<u8>, Piece)>,
+    /// The segment that is being written.
+    segment: Option<Queue>,
     /// Places of shared messages that are not written yet.
     places: BTreeMap<u64, u64>,
+    /// Lengths of shared messages, of those that are not written yet all.
+    lens: HashMap<u64, u32>,
     next_body: u64,
+    last_session: u64,
 }
+
+/// A segment in the making, and its last part.
+struct Queue {
+    session: SessionNumber,
+    index: u64,
+    segment: Segment,
+    part: Piece,
+    first: u64,
+    bytes: usize,
+}
+
+/// Lengths that are remembered.
+const LENS_MAX: usize = 65_536;
 
 /// Bytes that are applied at a time.
 const BATCH_BYTES: u64 = 1024 * 1024;
@@ -34,8 +52,18 @@ const OWN_RECORD_BYTES: usize = keys::TEXT_BYTES_MAX;
 impl<'a> Filling<'a> {
     /// Into `store`, which has nothing yet.
     pub fn new(store: &'a mut dyn Store) -> Self {
-        let (operations, places) = Default::default();
-        Self { store, operations, bytes: 0, head: None, segment: None, places, next_body: 0 }
+        let (operations, places, lens) = Default::default();
+        Self {
+            store,
+            operations,
+            bytes: 0,
+            head: None,
+            segment: None,
+            places,
+            lens,
+            next_body: 0,
+            last_session: 0,
+        }
     }
 
     /// Takes the next part. What is damaged is set aside.
@@ -46,7 +74,7 @@ impl<'a> Filling<'a> {
     pub fn take(&mut self, content: Content) -> Result<(), StoreError> {
         match content {
             Content::Shared { body, message } => self.put_shared(body, &message)?,
-            Content::Delivery(delivery) => self.put_delivery(delivery),
+            Content::Delivery(delivery) => self.put_delivery(delivery)?,
             Content::Change(change) => self.put_change(change)?,
             Content::Quarantined(entry) => self.quarantine(entry),
             Content::Problem(problem) => {
@@ -62,11 +90,22 @@ impl<'a> Filling<'a> {
     /// # Errors
     ///
     /// [`StoreError`] if the store cannot be read.
-    pub fn has_shared(&self, body: u64) -> Result<bool, StoreError> {
-        if self.places.contains_key(&body) {
-            return Ok(true);
+    pub fn has_shared(&mut self, body: u64) -> Result<bool, StoreError> {
+        Ok(self.shared_len(body)?.is_some())
+    }
+
+    fn shared_len(&mut self, body: u64) -> Result<Option<u32>, StoreError> {
+        if let Some(len) = self.lens.get(&body) {
+            return Ok(Some(*len));
         }
-        Ok(!Blob::read(self.store, &keys::body_count(body))?.chunks.is_empty())
+        let stored = Blob::read(self.store, &keys::body(body))?;
+        let Ok(message) = stored.open() else { return Ok(None) };
+        if stored.chunks.is_empty() {
+            return Ok(None);
+        }
+        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        self.lens.insert(body, len);
+        Ok(Some(len))
     }
 
     /// Writes what is left to write; shared messages that no queue has are left out.
@@ -77,7 +116,9 @@ impl<'a> Filling<'a> {
     pub fn finish(mut self) -> Result<(), StoreError> {
         self.close_session();
         let mut operations = Vec::new();
-        Progress { folded: Lsn::NONE, next_body: self.next_body }.put(&mut operations);
+        let Self { next_body, last_session, .. } = self;
+        let (folded, round_to) = (Lsn::NONE, Lsn::NONE);
+        Progress { folded, round_to, next_body, last_session }.put(&mut operations);
         self.put(operations);
         self.flush()?;
         while self.drop_unused()? {}
@@ -98,24 +139,29 @@ impl<'a> Filling<'a> {
         Blob::put(&keys::body(body), message.as_bytes(), &mut operations);
         self.put(operations);
         self.places.entry(body).or_insert(0);
+        self.lens.insert(body, u32::try_from(message.len()).unwrap_or(u32::MAX));
         self.next_body = self.next_body.max(body.saturating_add(1));
         Ok(())
     }
 
-    fn put_delivery(&mut self, delivery: Delivery) {
+    fn put_delivery(&mut self, delivery: Delivery) -> Result<(), StoreError> {
         let Delivery { session, number, body, qos, retain, subscription_ids } = delivery;
         let message = Message::new(MessageHead::default(), "-", &[], &[]);
         let queued = Change::Queued { session, number, message, qos, retain, subscription_ids };
+        let len = self.shared_len(body)?.unwrap_or(0);
         *self.places.entry(body).or_insert(0) += 1;
-        let piece = self.segment(session, number);
-        piece.bodies.insert(number, body);
-        piece.changes.push(without_message(queued));
+        let queue = self.queue(session, number, REFERENCE_BYTES);
+        queue.segment.set(number, Left::Message { len, body: Some(body) });
+        queue.part.bodies.insert(number, body);
+        queue.part.changes.push(without_message(queued));
+        Ok(())
     }
 
     fn put_change(&mut self, change: Change) -> Result<(), StoreError> {
         match &change {
             Change::SessionOpened { session, .. } => {
                 self.close_session();
+                self.last_session = self.last_session.max(session.0);
                 self.head = Some((*session, Piece { changes: vec![change], ..Piece::default() }));
             }
             Change::Subscribed { session, filter, .. } => {
@@ -127,11 +173,16 @@ impl<'a> Filling<'a> {
                 let (key, bytes) = (keys::retained(message.topic()), message.topic().len());
                 self.put_text(&key, bytes, change)?;
             }
-            Change::Queued { session, number, .. } | Change::PubRecSeen { session, number } => {
-                self.segment(*session, *number).changes.push(change);
+            Change::Queued { session, number, message, .. } => {
+                let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+                let queue = self.queue(*session, *number, message.len());
+                queue.segment.set(*number, Left::Message { len, body: None });
+                queue.part.changes.push(change);
             }
-            // The last number that was used is told by the end of a session that nobody knows.
-            Change::SessionEnded { .. } => {}
+            Change::PubRecSeen { session, number } => {
+                let queue = self.queue(*session, *number, 0);
+                queue.segment.set(*number, Left::Released);
+            }
             _ => {
                 if let Some((_, head)) = &mut self.head {
                     head.changes.push(change);
@@ -153,17 +204,46 @@ impl<'a> Filling<'a> {
         Ok(())
     }
 
-    fn segment(&mut self, session: SessionNumber, number: u64) -> &mut Piece {
-        let key = keys::segment(session, number);
-        if self.segment.as_ref().is_some_and(|(other, _)| *other != key) {
+    /// The segment of a number, and in it a part with room for so many bytes more.
+    fn queue(&mut self, session: SessionNumber, number: u64, bytes: usize) -> &mut Queue {
+        let index = keys::segment_of(number);
+        let is_other = |queue: &Queue| (queue.session, queue.index) != (session, index);
+        if self.segment.as_ref().is_some_and(is_other) {
             self.close_segment();
         }
-        &mut self.segment.get_or_insert_with(|| (key, Piece::default())).1
+        let bytes = FIXED_COST + bytes;
+        let is_full = |queue: &Queue| queue.bytes > 0 && queue.bytes + bytes > PART_BYTES_MAX;
+        if self.segment.as_ref().is_some_and(is_full) {
+            self.close_part();
+        }
+        let queue = self.segment.get_or_insert_with(|| Queue::new(session, index));
+        if queue.part.changes.is_empty() {
+            queue.first = number;
+        }
+        queue.bytes += bytes;
+        queue
+    }
+
+    fn close_part(&mut self) {
+        let Some(queue) = &mut self.segment else { return };
+        let part = std::mem::take(&mut queue.part);
+        queue.bytes = 0;
+        if part.changes.is_empty() {
+            return;
+        }
+        let mut operations = Vec::new();
+        let key = keys::part(queue.session, queue.first);
+        let chunks = Blob::put(&key, &part.encode(), &mut operations);
+        queue.segment.add_part(queue.first, chunks);
+        self.put(operations);
     }
 
     fn close_segment(&mut self) {
-        if let Some((key, piece)) = self.segment.take() {
-            self.put_piece(&key, piece);
+        self.close_part();
+        if let Some(queue) = self.segment.take() {
+            let mut operations = Vec::new();
+            queue.segment.put(&mut operations);
+            self.put(operations);
         }
     }
 
@@ -174,8 +254,7 @@ impl<'a> Filling<'a> {
         }
     }
 
-    fn put_piece(&mut self, key: &[u8], mut piece: Piece) {
-        piece.settle(key[0]);
+    fn put_piece(&mut self, key: &[u8], piece: Piece) {
         let mut operations = Vec::new();
         Blob::put(key, &piece.encode(), &mut operations);
         self.put(operations);
@@ -191,6 +270,9 @@ impl<'a> Filling<'a> {
             let key = keys::body_count(body);
             let before = super::places::open_count(&Blob::read(self.store, &key)?).unwrap_or(0);
             Blob::put(&key, &(before + won).to_be_bytes(), &mut self.operations);
+        }
+        if self.lens.len() > LENS_MAX {
+            self.lens.clear();
         }
         self.bytes = 0;
         self.store.apply(std::mem::take(&mut self.operations))
@@ -214,12 +296,17 @@ impl<'a> Filling<'a> {
         for count in unused {
             let body = keys::number(&count.key).unwrap_or(0);
             count.delete(&mut operations);
-            let message = Blob::read(self.store, &keys::body(body))?;
-            debug_assert!(open_body(&message).is_ok(), "written a moment ago");
-            message.delete(&mut operations);
+            Blob::read(self.store, &keys::body(body))?.delete(&mut operations);
         }
         self.store.apply(operations)?;
         Ok(is_full)
+    }
+}
+
+impl Queue {
+    fn new(session: SessionNumber, index: u64) -> Self {
+        let segment = Segment::new(session, index);
+        Self { session, index, segment, part: Piece::default(), first: 0, bytes: 0 }
     }
 }
 

@@ -1,21 +1,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::cancel::{Before, cancel};
 use super::super::group::Group;
 use super::super::keys;
 use super::{Reading, Stop, opened};
-use crate::journal::{Change, Image, SessionNumber};
-use crate::types::ClientId;
+use crate::journal::{Change, SessionNumber};
+use crate::types::{ClientId, Lsn};
 
 /// The changes that are not folded yet, by what they concern.
+///
+/// Nothing in them cancels out: a round may have folded the first of two already.
 #[derive(Default)]
 pub struct Overlay {
-    /// Of sessions that have not ended, in their order.
-    pub sessions: BTreeMap<SessionNumber, Vec<Change>>,
+    /// Of sessions that have not ended.
+    pub sessions: BTreeMap<SessionNumber, Later>,
     /// Sessions that have.
     pub ended: BTreeSet<SessionNumber>,
     /// The last one on each topic.
     pub retained: BTreeMap<String, Change>,
+}
+
+/// What came of a session later than its records say.
+#[derive(Default)]
+pub struct Later {
+    /// In their order, but those of its queue.
+    pub changes: Vec<Change>,
+    /// By queue number, the last one of each.
+    pub steps: BTreeMap<u64, Step>,
 }
 
 /// What comes of a queue number.
@@ -29,43 +39,47 @@ pub enum Step {
 }
 
 impl Overlay {
-    /// Reads the groups of a store.
-    pub fn read(reading: &mut Reading<'_>) -> Result<Self, Stop> {
-        let mut changes = Vec::new();
+    /// Reads the groups of a store behind `folded`; those up to there are only to be removed.
+    pub fn read(reading: &mut Reading<'_>, folded: Lsn) -> Result<Self, Stop> {
+        let mut overlay = Self::default();
         reading.each(&[keys::JOURNAL], &mut |reading, blob| {
             reading.tell_record(keys::JOURNAL, &blob)?;
+            if keys::number(&blob.key).is_some_and(|first| first <= folded.0) {
+                return Ok(());
+            }
             if let Some(group) = reading.open(&blob, Group::open)? {
-                changes.extend(group.changes);
+                group.changes.into_iter().for_each(|change| overlay.take(change));
             }
             Ok(())
         })?;
-        let mut overlay = Self::default();
-        for change in cancel(changes, Before::Unknown) {
-            overlay.take(change);
-        }
         Ok(overlay)
     }
 
     /// The sessions that begin here.
     pub fn opened(&self) -> impl Iterator<Item = (SessionNumber, ClientId)> + '_ {
-        self.sessions.values().flatten().filter_map(opened)
+        self.sessions.values().flat_map(|later| &later.changes).filter_map(opened)
     }
 
     fn take(&mut self, change: Change) {
-        let session = match &change {
+        match &change {
             Change::RetainedSet { message } => {
                 self.retained.insert(message.topic().to_owned(), change);
-                return;
             }
             Change::RetainedCleared { topic } => {
                 self.retained.insert(topic.clone(), change);
-                return;
             }
             Change::SessionEnded { session } => {
                 self.sessions.remove(session);
                 self.ended.insert(*session);
-                return;
             }
+            Change::Queued { session, number, .. } => {
+                let (session, number) = (*session, *number);
+                self.step(session, number, Step::Queued(change));
+            }
+            Change::PubRecSeen { session, number } => {
+                self.step(*session, *number, Step::Released);
+            }
+            Change::Settled { session, number } => self.step(*session, *number, Step::Settled),
             Change::SessionOpened { session, .. }
             | Change::SessionResumed { session, .. }
             | Change::SessionDetached { session, .. }
@@ -73,36 +87,25 @@ impl Overlay {
             | Change::Unsubscribed { session, .. }
             | Change::InboundTaken { session, .. }
             | Change::InboundReleased { session, .. }
-            | Change::Queued { session, .. }
             | Change::Sent { session, .. }
-            | Change::PubRecSeen { session, .. }
-            | Change::Settled { session, .. }
             | Change::WillArmed { session, .. }
-            | Change::WillCleared { session } => *session,
-        };
-        if !self.ended.contains(&session) {
-            self.sessions.entry(session).or_default().push(change);
+            | Change::WillCleared { session } => {
+                let session = *session;
+                if let Some(later) = self.later(session) {
+                    later.changes.push(change);
+                }
+            }
         }
     }
-}
 
-/// Applies a session's changes to the image of its head, but those of its queue, which are returned
-/// by queue number.
-pub fn steps(changes: Vec<Change>, image: &mut Image) -> BTreeMap<u64, Step> {
-    let mut steps = BTreeMap::new();
-    for change in changes {
-        match change {
-            Change::Queued { number, .. } => {
-                steps.insert(number, Step::Queued(change));
-            }
-            Change::PubRecSeen { number, .. } => {
-                steps.insert(number, Step::Released);
-            }
-            Change::Settled { number, .. } => {
-                steps.insert(number, Step::Settled);
-            }
-            other => image.apply(other),
+    fn step(&mut self, session: SessionNumber, number: u64, step: Step) {
+        if let Some(later) = self.later(session) {
+            later.steps.insert(number, step);
         }
     }
-    steps
+
+    fn later(&mut self, session: SessionNumber) -> Option<&mut Later> {
+        let has_ended = self.ended.contains(&session);
+        (!has_ended).then(|| self.sessions.entry(session).or_default())
+    }
 }

@@ -3,7 +3,8 @@ use std::ops::ControlFlow;
 
 use super::super::blob::{Blob, BlobError};
 use super::super::keys;
-use super::{Content, Problem, Reading, Stop, open_piece};
+use super::super::segment::Segment;
+use super::{Content, Problem, Reading, Stop};
 
 /// Messages whose places are counted at a time: the queues are read once for each so many.
 const COUNTED_MAX: usize = 1_000_000;
@@ -15,8 +16,9 @@ struct Places {
     found: u64,
 }
 
-/// Holds the places that are counted for each shared message against the queues.
-pub fn check(reading: &mut Reading<'_>) -> Result<(), Stop> {
+/// Holds the places that are counted for each shared message against the queues. While a round is under
+/// way those are counted that it is going to make.
+pub fn check(reading: &mut Reading<'_>, has_round: bool) -> Result<(), Stop> {
     reading.each(&[keys::BODY_COUNT], &mut |reading, blob| {
         reading.tell_record(keys::BODY_COUNT, &blob)?;
         reading.open(&blob, open_count).map(drop)
@@ -28,7 +30,7 @@ pub fn check(reading: &mut Reading<'_>) -> Result<(), Stop> {
         let last = *last;
         count(reading, &mut window)?;
         for (body, places) in window {
-            compare(reading, body, &places)?;
+            compare(reading, body, &places, has_round)?;
         }
         match last.checked_add(1) {
             Some(next) => from = next,
@@ -62,10 +64,11 @@ fn window(reading: &mut Reading<'_>, from: u64) -> Result<BTreeMap<u64, Places>,
 }
 
 fn count(reading: &mut Reading<'_>, window: &mut BTreeMap<u64, Places>) -> Result<(), Stop> {
-    reading.each(&[keys::BACKLOG], &mut |_, blob| {
-        let piece = open_piece(&blob).unwrap_or_default();
-        for body in piece.bodies.values() {
-            if let Some(places) = window.get_mut(body) {
+    reading.each(&[keys::SEGMENT], &mut |_, blob| {
+        // A segment that is damaged has been told of.
+        let Ok(segment) = Segment::open(&blob) else { return Ok(()) };
+        for body in segment.bodies() {
+            if let Some(places) = window.get_mut(&body) {
                 places.found += 1;
             }
         }
@@ -74,9 +77,14 @@ fn count(reading: &mut Reading<'_>, window: &mut BTreeMap<u64, Places>) -> Resul
 }
 
 /// A message that is missing is told where a queue refers to it.
-fn compare(reading: &mut Reading<'_>, body: u64, places: &Places) -> Result<(), Stop> {
+fn compare(
+    reading: &mut Reading<'_>,
+    body: u64,
+    places: &Places,
+    has_round: bool,
+) -> Result<(), Stop> {
     let Places { written, found } = *places;
-    if written == Some(found) && found > 0 {
+    if written == Some(found) && found > 0 || has_round && written > Some(found) {
         return Ok(());
     }
     reading.tell(Content::Problem(Problem::Miscounted { body, written, places: found }))

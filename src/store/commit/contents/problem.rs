@@ -28,8 +28,8 @@ pub enum Problem {
         session: SessionNumber,
         /// The queue number.
         number: u64,
-        /// The store's number of the message.
-        body: u64,
+        /// The store's number of the message, if it is one that several queues have.
+        body: Option<u64>,
     },
     /// In how many queues a message stands is not what is counted.
     Miscounted {
@@ -72,7 +72,7 @@ impl Problem {
         match self {
             Self::Damaged { entries } | Self::Stray { entries } => {
                 let key = &entries.first()?.key;
-                let of_session = [keys::HEAD, keys::SUBSCRIPTIONS, keys::BACKLOG];
+                let of_session = [keys::HEAD, keys::SUBSCRIPTIONS, keys::SEGMENT, keys::PART];
                 let number = of_session.contains(key.first()?).then(|| keys::number(key))?;
                 number.map(SessionNumber)
             }
@@ -100,11 +100,14 @@ impl fmt::Display for Problem {
             Self::Superseded { session } => {
                 write!(f, "session {}: its client has a newer session", session.0)
             }
-            Self::MessageMissing { session, number, body } => write!(
-                f,
-                "session {}: the message at queue number {number} is missing (message {body})",
-                session.0
-            ),
+            Self::MessageMissing { session, number, body } => {
+                write!(
+                    f,
+                    "session {}: the message at queue number {number} is missing",
+                    session.0
+                )?;
+                body.map_or(Ok(()), |body| write!(f, " (message {body})"))
+            }
             Self::Miscounted { body, written: Some(written), places } => {
                 write!(f, "message {body} stands in {places} queues, {written} are counted")
             }
@@ -131,16 +134,21 @@ fn what(entries: &[Entry]) -> String {
 pub fn describe(key: &[u8]) -> String {
     let number = keys::number(key);
     let text = |at: usize| key.get(at..).map(|text| text.escape_ascii().to_string());
+    let numbered = |at: usize| Some(u64::from_be_bytes(key.get(at..at + 8)?.try_into().ok()?));
     let described = match (key.first(), number) {
         (Some(&keys::JOURNAL), Some(lsn)) => Some(format!("the commits from {lsn} on")),
         (Some(&keys::HEAD), Some(session)) => Some(format!("session {session}")),
         (Some(&keys::SUBSCRIPTIONS), Some(session)) => {
             text(11).map(|filter| format!("session {session}, the subscription {filter}"))
         }
-        (Some(&keys::BACKLOG), Some(session)) => keys::numbers_of_segment(key).map(|numbers| {
-            let (first, last) = (numbers.start(), numbers.end());
-            format!("session {session}, messages at queue numbers {first} to {last}")
+        (Some(&keys::SEGMENT), Some(session)) => numbered(9).map(|segment| {
+            let first = segment.saturating_mul(keys::SEGMENT_NUMBERS);
+            let last = first.saturating_add(keys::SEGMENT_NUMBERS - 1);
+            format!("session {session}, what is unfinished of queue numbers {first} to {last}")
         }),
+        (Some(&keys::PART), Some(session)) => numbered(9)
+            .map(|first| format!("session {session}, messages from queue number {first} on")),
+        (Some(&keys::ENDED), Some(session)) => Some(format!("the end of session {session}")),
         (Some(&keys::RETAINED), _) => {
             text(3).map(|topic| format!("the retained message of {topic}"))
         }

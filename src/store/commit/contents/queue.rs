@@ -1,8 +1,11 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 
 use super::super::blob::Blob;
+use super::super::fold::parts_of;
 use super::super::keys;
 use super::super::piece::Piece;
+use super::super::segment::{Left, Segment};
 use super::overlay::Step;
 use super::{Content, Delivery, Problem, Reading, Stop, open_body, open_piece};
 use crate::journal::{Change, SessionNumber};
@@ -32,6 +35,14 @@ impl Bodies {
     }
 }
 
+/// What is true of a queue number.
+enum Now {
+    /// As a segment says.
+    Stored(Left),
+    /// As a later step says.
+    Later(Step),
+}
+
 /// Tells a session's queue in its order: its segments, and what later steps made of them.
 pub fn read(
     reading: &mut Reading<'_>,
@@ -39,60 +50,155 @@ pub fn read(
     mut steps: BTreeMap<u64, Step>,
     bodies: &mut Bodies,
 ) -> Result<(), Stop> {
-    let prefix = keys::numbered(keys::BACKLOG, session.0);
+    let mut queue = Queue { session, bodies };
+    let mut segments = BTreeSet::new();
+    let prefix = keys::numbered(keys::SEGMENT, session.0);
     reading.each(&prefix, &mut |reading, blob| {
-        reading.tell_record(keys::BACKLOG, &blob)?;
-        let Some(piece) = reading.open(&blob, open_piece)? else { return Ok(()) };
-        let Piece { changes, bodies: places } = piece;
-        let mut segment = BTreeMap::new();
-        for change in changes {
-            match change {
-                Change::Queued { number, .. } => segment.insert(number, Step::Queued(change)),
-                Change::PubRecSeen { number, .. } => segment.insert(number, Step::Released),
-                _ => None,
-            };
-        }
-        // What was queued before this segment and is in no other.
-        let Some(last) = segment.keys().next_back().copied() else { return Ok(()) };
+        reading.tell_record(keys::SEGMENT, &blob)?;
+        segments.extend(keys::second_number(&blob.key));
+        let Some(segment) = reading.open(&blob, Segment::open)? else {
+            return tell_parts(reading, session, &blob);
+        };
+        let mut now: BTreeMap<u64, Now> = BTreeMap::new();
+        now.extend(segment.unfinished().map(|(number, left)| (number, Now::Stored(left))));
+        let Some(last) = now.keys().next_back().copied() else { return Ok(()) };
+        // Whatever was queued before its last number and is in no segment.
         let later = steps.split_off(&last.saturating_add(1));
-        let mut shared = places;
-        for (number, step) in std::mem::replace(&mut steps, later) {
-            shared.remove(&number);
-            segment.insert(number, step);
-        }
-        for (number, step) in segment {
-            let body = shared.get(&number).copied();
-            tell(reading, session, number, step, body, bodies)?;
-        }
-        Ok(())
+        let earlier = std::mem::replace(&mut steps, later);
+        now.extend(earlier.into_iter().map(|(number, step)| (number, Now::Later(step))));
+        queue.tell_segment(reading, &segment, now)
     })?;
     for (number, step) in steps {
-        tell(reading, session, number, step, None, bodies)?;
+        queue.tell(reading, number, Now::Later(step), &mut Part::default())?;
+    }
+    find_stray_parts(reading, session, &segments)
+}
+
+/// Parts of segments that are not there.
+fn find_stray_parts(
+    reading: &mut Reading<'_>,
+    session: SessionNumber,
+    segments: &BTreeSet<u64>,
+) -> Result<(), Stop> {
+    let prefix = keys::numbered(keys::PART, session.0);
+    let mut from = prefix.clone();
+    loop {
+        let mut found = None;
+        Blob::scan(reading.store, &prefix, &from, &mut |blob| {
+            found = Some(blob);
+            ControlFlow::Break(())
+        })?;
+        let Some(blob) = found else { return Ok(()) };
+        let index = keys::second_number(&blob.key).map(keys::segment_of);
+        let next = match index.filter(|index| segments.contains(index)) {
+            Some(index) => (index + 1).checked_mul(keys::SEGMENT_NUMBERS),
+            None => {
+                reading.tell_record(keys::PART, &blob)?;
+                reading.tell(Content::Problem(Problem::stray(&blob)))?;
+                keys::second_number(&blob.key).unwrap_or(u64::MAX).checked_add(1)
+            }
+        };
+        match next {
+            Some(next) => from = keys::part(session, next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Of a segment that is damaged, nobody knows what is unfinished of its parts.
+fn tell_parts(
+    reading: &mut Reading<'_>,
+    session: SessionNumber,
+    segment: &Blob,
+) -> Result<(), Stop> {
+    let Some(index) = keys::second_number(&segment.key) else { return Ok(()) };
+    for part in parts_of(reading.store, session, index)? {
+        reading.tell_record(keys::PART, &part)?;
+        reading.tell(Content::Problem(Problem::stray(&part)))?;
     }
     Ok(())
 }
 
-fn tell(
-    reading: &mut Reading<'_>,
+struct Queue<'a> {
     session: SessionNumber,
-    number: u64,
-    step: Step,
-    body: Option<u64>,
-    bodies: &mut Bodies,
-) -> Result<(), Stop> {
-    let content = match (step, body) {
-        (Step::Settled, _) => return Ok(()),
-        (Step::Released, _) => Content::Change(Change::PubRecSeen { session, number }),
-        (Step::Queued(change), None) => Content::Change(change),
-        (Step::Queued(_), Some(body)) if !bodies.has(reading.store, body)? => {
-            Content::Problem(Problem::MessageMissing { session, number, body })
-        }
-        (Step::Queued(change), Some(body)) => match change {
-            Change::Queued { qos, retain, subscription_ids, .. } => {
-                Content::Delivery(Delivery { session, number, body, qos, retain, subscription_ids })
+    bodies: &'a mut Bodies,
+}
+
+/// The messages of a part, by queue number.
+#[derive(Default)]
+struct Part {
+    queued: BTreeMap<u64, Change>,
+}
+
+impl Queue<'_> {
+    /// Part by part, so that no more than one of them is in memory.
+    fn tell_segment(
+        &mut self,
+        reading: &mut Reading<'_>,
+        segment: &Segment,
+        mut now: BTreeMap<u64, Now>,
+    ) -> Result<(), Stop> {
+        let mut part = Part::default();
+        for numbers in segment.parts(0..u64::MAX).collect::<Vec<_>>() {
+            part = self.read_part(reading, numbers.start)?;
+            let later = now.split_off(&numbers.end);
+            for (number, left) in std::mem::replace(&mut now, later) {
+                self.tell(reading, number, left, &mut part)?;
             }
-            other => Content::Change(other),
-        },
-    };
-    reading.tell(content)
+        }
+        for (number, left) in now {
+            self.tell(reading, number, left, &mut part)?;
+        }
+        Ok(())
+    }
+
+    fn read_part(&self, reading: &mut Reading<'_>, first: u64) -> Result<Part, Stop> {
+        let blob = Blob::read(reading.store, &keys::part(self.session, first))?;
+        let mut part = Part::default();
+        if blob.chunks.is_empty() {
+            return Ok(part);
+        }
+        reading.tell_record(keys::PART, &blob)?;
+        let Piece { changes, .. } = reading.open(&blob, open_piece)?.unwrap_or_default();
+        for change in changes {
+            if let Change::Queued { number, .. } = &change {
+                part.queued.insert(*number, change);
+            }
+        }
+        Ok(part)
+    }
+
+    fn tell(
+        &mut self,
+        reading: &mut Reading<'_>,
+        number: u64,
+        now: Now,
+        part: &mut Part,
+    ) -> Result<(), Stop> {
+        let session = self.session;
+        let content = match now {
+            Now::Later(Step::Settled) => return Ok(()),
+            Now::Later(Step::Released) | Now::Stored(Left::Released) => {
+                Content::Change(Change::PubRecSeen { session, number })
+            }
+            Now::Later(Step::Queued(change)) => Content::Change(change),
+            Now::Stored(Left::Message { body, .. }) => match (part.queued.remove(&number), body) {
+                (Some(change), None) => Content::Change(change),
+                (Some(change), Some(body)) if self.bodies.has(reading.store, body)? => {
+                    delivery(change, body)
+                }
+                _ => Content::Problem(Problem::MessageMissing { session, number, body }),
+            },
+        };
+        reading.tell(content)
+    }
+}
+
+fn delivery(change: Change, body: u64) -> Content {
+    match change {
+        Change::Queued { session, number, qos, retain, subscription_ids, .. } => {
+            Content::Delivery(Delivery { session, number, body, qos, retain, subscription_ids })
+        }
+        other => Content::Change(other),
+    }
 }

@@ -17,15 +17,16 @@ proptest! {
         draws in prop::collection::vec(prop::collection::vec((any::<u8>(), any::<u8>()), 1..6), 1..40),
         folds in prop::collection::vec(0..3_usize, 1..8),
         step_bytes in prop_oneof![Just(1_usize), Just(200), Just(4000)],
+        round_bytes_max in prop_oneof![Just(0_u64), Just(500), Just(4000)],
     ) {
         let batches = Scenario::batches(&draws);
         let expected = Scenario::images(&batches).pop().expect("at least the empty one");
         let shelf = Shelf::default();
-        let mut committer = shelf.committer(CommitSettings { fold_step_bytes: step_bytes, ..EAGER });
+        let mut committer = shelf.committer(CommitSettings { fold_step_bytes: step_bytes, round_bytes_max, ..EAGER });
         for (batch, folds) in batches.into_iter().zip(folds.iter().cycle()) {
             committer.commit(&committer::Packed::new(vec![batch])).expect("memory");
             for _ in 0..*folds {
-                committer.fold().expect("memory");
+                committer.fold(&mut || true).expect("memory");
             }
         }
 
@@ -36,7 +37,8 @@ proptest! {
         let copy = refilled(&shelf);
         let read = Read::of(&copy);
         prop_assert_eq!(&read.problems, &[]);
-        prop_assert_eq!(without_counters(read.image()), without_counters(expected));
+        prop_assert_eq!(without_counters(read.image()), without_counters(expected.clone()));
+        prop_assert_eq!(without_counters(copy.image()), without_counters(expected));
         prop_assert_eq!(copy.recover().quarantined, 0);
     }
 }
@@ -77,7 +79,7 @@ fn a_message_for_many_queues_is_told_once_and_stays_so() {
 
 #[test]
 fn each_damaged_record_is_a_problem_and_the_rest_is_told() {
-    for kind in [b'f', b'h', b'u', b'b', b'r', b'm', b'n', b'j'] {
+    for kind in [b'f', b'h', b'u', b's', b'b', b'r', b'm', b'n', b'j'] {
         let shelf = shared_by(2);
         let mut committer = shelf.committer(EAGER);
         commit_at(&mut committer, 2, &[subscribed(1, "a"), retained("a", b"1")]);
@@ -118,6 +120,20 @@ fn what_belongs_to_nobody_is_told() {
 }
 
 #[test]
+fn parts_of_a_segment_that_is_not_there_are_told() {
+    let shelf = shared_by(2);
+    let segment = shelf.keys(keys::SEGMENT).remove(0);
+    shelf.clone().apply(vec![Operation::Delete { key: segment }]).expect("memory");
+
+    let read = Read::of(&shelf);
+
+    let stray = |problem: &&Problem| matches!(problem, Problem::Stray { .. });
+    assert_eq!(read.problems.iter().filter(stray).count(), 1, "{:?}", read.problems);
+    assert_eq!(read.deliveries, 1);
+    assert_eq!(Read::of(&refilled(&shelf)).problems, []);
+}
+
+#[test]
 fn a_message_that_is_missing_is_told_for_each_queue() {
     let shelf = shared_by(2);
     let body = shelf.keys(keys::BODY).remove(0);
@@ -128,14 +144,14 @@ fn a_message_that_is_missing_is_told_for_each_queue() {
     let missing = |session: u64| Problem::MessageMissing {
         session: SessionNumber(session),
         number: 0,
-        body: 0,
+        body: Some(0),
     };
     assert_eq!(read.problems, [missing(1), missing(2)]);
 }
 
 #[test]
 fn a_wrong_count_is_told_and_mended() {
-    for places in [1_i64, 3] {
+    for places in [1_u64, 3] {
         let shelf = shared_by(2);
         let mut operations = Vec::new();
         blob::Blob::put(&keys::body_count(0), &places.to_be_bytes(), &mut operations);
@@ -143,7 +159,7 @@ fn a_wrong_count_is_told_and_mended() {
 
         let problems = Read::of(&shelf).problems;
 
-        let written = Some(places as u64);
+        let written = Some(places);
         assert_eq!(problems, [Problem::Miscounted { body: 0, written, places: 2 }]);
         assert_eq!(Read::of(&refilled(&shelf)).problems, []);
     }

@@ -56,13 +56,13 @@ fn measure_recovery(name: &str, sessions: u64, open: Open) {
         };
         commit(&mut committer, (from..from + 1000).map(queue).collect());
         while committer.wants_to_fold() {
-            committer.fold().expect("folds");
+            committer.fold(&mut || false).expect("folds");
         }
     }
     let journal_mib = committer.journal_bytes() >> 20;
     let filled = started.elapsed();
     while committer.journal_bytes() > 0 {
-        committer.fold().expect("folds");
+        committer.fold(&mut || false).expect("folds");
     }
     let folded = started.elapsed();
     drop(committer);
@@ -99,7 +99,7 @@ fn measure_commits(name: &str, changes: u64, open: Open) {
         committer.commit(&packed).expect("writes");
         let fold_started = Instant::now();
         if committer.wants_to_fold() {
-            committer.fold().expect("folds");
+            committer.fold(&mut || false).expect("folds");
             slowest = slowest.max(fold_started.elapsed());
         }
         folding += fold_started.elapsed();
