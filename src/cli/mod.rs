@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod serve;
+mod store;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -33,6 +34,8 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Look after the files of a broker that does not run.
+    Store(store::Arguments),
     /// Load a broker, whichever, and measure what it does.
     Bench(bench::Bench),
 }
@@ -63,6 +66,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar store verify --config fulmar.toml        is everything there that was kept?
   fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
@@ -92,6 +96,7 @@ pub fn run(
         Err(mistakes) => print_mistakes(&mistakes),
         Ok(loaded) => match command {
             Some(Command::Check { .. }) => check::run(&loaded),
+            Some(Command::Store(arguments)) => store::run(&arguments, &loaded.config),
             _ => serve::run(loaded),
         },
     }

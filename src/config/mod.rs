@@ -16,7 +16,9 @@ mod render;
 mod sections;
 mod value;
 
-pub use choice::{Durability, Engine, LogFormat, QueueFull, SessionExpiryMax, ShareStrategy};
+pub use choice::{
+    Durability, Engine, LogFormat, OnDamage, QueueFull, SessionExpiryMax, ShareStrategy,
+};
 pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
 pub use key::Key;

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use super::key::{Key, section};
 use super::value::Value;
 use super::{
-    Durability, Engine, LogFilter, LogFormat, QueueFull, Section, SessionExpiryMax, ShareStrategy,
+    Durability, Engine, LogFilter, LogFormat, OnDamage, QueueFull, Section, SessionExpiryMax,
+    ShareStrategy,
 };
 use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
@@ -147,6 +148,8 @@ section! {
         free_bytes_min: u64 = 67_108_864, within 0..=1_099_511_627_776;
         /// Bytes of a file that is given up when the disk is full all the same; 0 for none.
         ballast_bytes: u64 = 16_777_216, within 0..=1_099_511_627_776;
+        /// What happens at a start if the engine's files are damaged.
+        on_damage: OnDamage = OnDamage::Stop;
     }
 }
 

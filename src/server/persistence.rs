@@ -13,8 +13,8 @@ use crate::broker::Broker;
 use crate::config::{self, Config, Engine};
 use crate::net::{Clock, Entropy, Setup, Shared};
 use crate::store::{
-    CommitSettings, Commits, Durability, EngineOptions, FjallStore, Recovered, RoomSettings,
-    SledStore, Store, StoreError, recover,
+    CommitSettings, Commits, Durability, EngineOptions, FjallStore, OnDamage, Recovered,
+    RoomSettings, SledStore, Store, StoreError, recover, withstand,
 };
 
 /// How much a power cut may cost where the kernel's word is enough.
@@ -35,12 +35,16 @@ pub fn open(
     let settings = settings::broker(config);
     let room = room(config);
     let mut recovery = Recovery::begin(clock, supervisor);
-    let Some(mut store) = open_engine(config, &room)? else {
+    let opened = withstand(on_damage(config), || {
+        let Some(mut store) = open_engine(config, &room)? else { return Ok(None) };
+        recovery.note_opened();
+        let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
+        Ok(Some((store, recovered)))
+    });
+    let Some((store, recovered)) = opened? else {
         let broker = Broker::new(settings, entropy, clock.now());
         return Ok(Arc::new(Shared::new(broker, Commits::none(), clock, setup)));
     };
-    recovery.note_opened();
-    let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
     let Recovered { image, last, quarantined, lost, messages } = recovered;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
     let (engine, durability) = (config.store.engine, config.store.durability);
@@ -68,6 +72,13 @@ pub fn open(
     // The store's thread waits for it with the first that it has to tell.
     let _ = owner.set(Arc::downgrade(&shared));
     Ok(shared)
+}
+
+fn on_damage(config: &Config) -> OnDamage {
+    match config.store.on_damage {
+        config::OnDamage::Stop => OnDamage::Stop,
+        config::OnDamage::StartEmpty => OnDamage::StartEmpty,
+    }
 }
 
 fn commit_settings(config: &Config) -> CommitSettings {

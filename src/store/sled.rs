@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Running, contained};
-use super::keeper::{Keeper, Place};
+use super::keeper::{Keeper, Place, lock};
 use super::layout::{Changes, LABEL_KEY, chunk_key, entry_key, key_of, write_label};
 use super::space::{occupied_bytes, sync_directory};
-use super::{Durability, EngineOptions, Operation, Store, StoreError, Visitor};
+use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
 /// The directory of this engine in the data directory.
 const NAME: &str = "sled";
@@ -48,7 +48,16 @@ impl SledStore {
     /// fails on its files or less is in them than was acknowledged, with the directory to
     /// [set aside](super::set_aside); [`StoreError::Version`] or [`StoreError::Io`] otherwise.
     pub fn open(data_directory: &Path, options: &EngineOptions) -> Result<Self, StoreError> {
-        let place = Place::take(data_directory, NAME, |new| start(new, options).map(drop))?;
+        Self::open_locked(lock(data_directory)?, data_directory, options)
+    }
+
+    /// Opens it for who has the lock of the data directory.
+    pub(super) fn open_locked(
+        lock: DirectoryLock,
+        data_directory: &Path,
+        options: &EngineOptions,
+    ) -> Result<Self, StoreError> {
+        let place = Place::take(lock, data_directory, NAME, |new| start(new, options).map(drop))?;
         let directory = place.directory.clone();
         remove_unfinished_snapshots(&directory)?;
         let db = contained(&directory, || start(&directory, options))?;

@@ -46,7 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["codec", "config", "server", "store", "types"]),
+    ("cli", &["codec", "config", "journal", "request", "server", "store", "types"]),
     ("main", &["cli"]),
 ];
 

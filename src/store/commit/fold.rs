@@ -35,9 +35,9 @@ pub struct Folded {
 }
 
 /// The longest part of a segment: it stands in one chunk, with what stands beside the changes in it.
-const PART_BYTES_MAX: usize = BYTES_IN_ONE_MAX - 16;
+pub const PART_BYTES_MAX: usize = BYTES_IN_ONE_MAX - 16;
 /// What stands in a part for a message that is stored apart.
-const REFERENCE_BYTES: usize = 16;
+pub const REFERENCE_BYTES: usize = 16;
 
 impl<'a> Fold<'a> {
     pub fn new(store: &'a dyn Store) -> Self {

@@ -36,7 +36,7 @@ pub const SEGMENT_NUMBERS: u64 = 256;
 
 /// Bytes of a text that stand in a key. Texts that agree in them and in the checksum of the rest
 /// share a record.
-const TEXT_BYTES_MAX: usize = 1024;
+pub const TEXT_BYTES_MAX: usize = 1024;
 
 pub fn group(first: Lsn) -> Vec<u8> {
     numbered(JOURNAL, first.0)

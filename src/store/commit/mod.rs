@@ -10,6 +10,7 @@ mod bodies;
 mod cancel;
 mod clearing;
 mod committer;
+mod contents;
 mod fold;
 mod folder;
 mod group;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+pub use contents::{Content, Delivery, Entry, Filling, Problem, RecordKind, contents, describe};
 pub use recover::{Progress, Recovered, recover};
 pub use room::RoomSettings;
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};

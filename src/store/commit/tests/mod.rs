@@ -1,4 +1,5 @@
 mod cancelling;
+mod contents;
 mod crash;
 mod crash_store;
 mod damage;
