@@ -17,8 +17,9 @@ mod witness;
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
-    CommitSettings, CommitState, CommitStats, Commits, Event, HISTOGRAM_MICROS, Histogram, Micros,
-    OnEvent, Progress, Recovered, RoomSettings, recover,
+    CommitSettings, CommitState, CommitStats, Commits, Committer, Event, FoldStep,
+    HISTOGRAM_MICROS, Histogram, Loaded, Micros, OnEvent, Packed, Progress, Recovered,
+    RoomSettings, recover,
 };
 pub use damage::set_aside;
 pub use error::StoreError;
