@@ -53,8 +53,8 @@ pub trait Store: Send {
     /// no more.
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError>;
 
-    /// Makes everything that was applied survive a power cut. Of use to a store of
-    /// [`Durability::Os`], whose owner calls it on an interval.
+    /// Makes everything that is in the store survive a power cut, whichever process applied it. Its
+    /// owner calls it at the start and, for a store of [`Durability::Os`], on an interval.
     ///
     /// # Errors
     ///

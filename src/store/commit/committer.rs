@@ -60,8 +60,11 @@ impl Committer {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store cannot be read.
-    pub fn open(store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
+    /// [`StoreError`] if the store cannot be read or synced.
+    pub fn open(mut store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
+        // What a process that was killed had written counts as durable from here on. It may not have
+        // come to its sync, and an engine need not make up for that.
+        store.sync()?;
         let folder = Folder::open(&*store, settings)?;
         Ok(Self { store, folder })
     }

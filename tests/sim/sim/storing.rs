@@ -86,6 +86,9 @@ impl Sim {
             return;
         }
         self.survive();
+        for (number, session) in &self.shell.image.sessions {
+            assert!(session.queue.is_empty(), "never settled in {number:?}: {session:?}");
+        }
         self.stack.iter_mut().for_each(|stack| stack.check_tidy());
     }
 }
