@@ -71,7 +71,7 @@ impl Plan {
             return listed;
         }
         Self {
-            crashes: storing.pick(&[3, 20, 60, 150]),
+            crashes: storing.pick(&[0, 3, 10, 60]),
             delayed_commits: true,
             loads_wait: true,
             store: Some(StorePlan::draw(storing)),
