@@ -41,7 +41,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+pub use committer::{Committer, Packed};
 pub use contents::{Content, Delivery, Entry, Filling, Problem, RecordKind, contents, describe};
+pub use folder::Step as FoldStep;
+pub use load::Loaded;
 pub use recover::{Progress, Recovered, recover};
 pub use room::RoomSettings;
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
@@ -49,7 +52,6 @@ pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
 use super::{Store, StoreError};
 use crate::journal::{Batch, Load, Page, Stored};
 use crate::types::Lsn;
-use committer::Committer;
 use room::Room;
 use waiting::Pipeline;
 use worker::Worker;
