@@ -1,4 +1,3 @@
-use std::io;
 use std::path::Path;
 
 use fjall::{Database, FormatVersion, Keyspace, KeyspaceCreateOptions, PersistMode};
