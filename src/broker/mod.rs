@@ -157,7 +157,9 @@ impl Broker {
     /// Whether the next message may only be too many because answers to those before it have not
     /// been sent yet. A client that sends a burst without counting is slowed down, not thrown out.
     fn must_answer_first(&self, conn: &Conn, requests: &VecDeque<Request>) -> bool {
-        let full = conn.unfinished >= u32::from(self.settings.receive_maximum);
+        // Before 5.0 there is no such maximum.
+        let full =
+            conn.protocol.is_v5() && conn.unfinished >= u32::from(self.settings.receive_maximum);
         let next = requests.front();
         full && !conn.replies.is_empty()
             && matches!(

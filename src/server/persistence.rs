@@ -98,8 +98,9 @@ fn room(config: &Config) -> RoomSettings {
 
 fn open_engine(config: &Config, room: &RoomSettings) -> Result<Option<Box<dyn Store>>, StoreError> {
     let durability = match config.store.durability {
+        config::Durability::Memory => return Ok(None),
         config::Durability::Os => Durability::Os,
-        config::Durability::Disk | config::Durability::Memory => Durability::Disk,
+        config::Durability::Disk => Durability::Disk,
     };
     let free_bytes_min = room.kept_bytes();
     let options = EngineOptions { durability, free_bytes_min, ..EngineOptions::default() };

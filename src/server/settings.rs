@@ -57,7 +57,7 @@ pub fn broker(config: &Config) -> Settings {
         work_max: WORK_MAX,
         sys_interval_secs: u32::try_from(config.sys.interval_secs).unwrap_or(u32::MAX),
         // What is in memory is in the broker already.
-        journal: config.store.engine != config::Engine::Memory,
+        journal: config.store.durability != config::Durability::Memory,
     }
 }
 

@@ -85,10 +85,11 @@ fn record(plan: &Plan, place: &Place, rng: &mut Rng) -> Vec<Event> {
     let broker = Broker::start_traced(place, &output);
     let mut cast = cast(plan, Ledger::new(place.create_file("events")));
     cast.connect(&broker);
+    cast.settle_until(plan.patience, Cast::is_settled);
+    // A will that is published before there is a subscription is not for anybody.
     for client in &mut cast.doomed {
         client.connect(broker.address, 1, &mut cast.ledger);
     }
-    cast.settle_until(plan.patience, Cast::is_settled);
     for client in &mut cast.clients {
         if ABSENT.contains(&client.name.as_str()) {
             client.hang_up();

@@ -234,7 +234,7 @@ impl Reading<'_> {
 
     /// Which sessions there are, and which of them has a client id that several have.
     fn read_owners(&mut self, overlay: &Overlay) -> Result<Known, Stop> {
-        let mut known = Known { ended: overlay.ended.clone(), ..Known::default() };
+        let mut known = Known::without(overlay.ended.clone());
         self.each(&[keys::HEAD], &mut |reading, blob| {
             reading.tell_record(keys::HEAD, &blob)?;
             let session = keys::number(&blob.key).map(SessionNumber);

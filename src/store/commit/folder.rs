@@ -161,19 +161,12 @@ impl Folder {
             Some(round) => round,
             None => Round::new(self.progress, self.window_bytes()),
         };
-        let (round, outcome) = round.step(store, self.progress, budget)?;
-        match (round, outcome) {
-            (Round::Writing(writing), Outcome::Written(written)) => {
-                self.write(store, writing, written)
-            }
-            (round, Outcome::Prepared(work)) => {
+        match round.step(store, self.progress, budget)? {
+            Outcome::Prepared(round, work) => {
                 self.round = Some(round);
                 Ok(Step { work, ..Step::default() })
             }
-            (round, Outcome::Written(_)) => {
-                self.round = Some(round);
-                Ok(Step::default())
-            }
+            Outcome::Written(writing, written) => self.write(store, writing, written),
         }
     }
 

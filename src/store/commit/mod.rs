@@ -87,8 +87,8 @@ impl Default for CommitSettings {
     fn default() -> Self {
         Self {
             waiting_bytes_max: 16 * 1024 * 1024,
-            journal_bytes_max: 32 * 1024 * 1024,
-            round_bytes_max: 16 * 1024 * 1024,
+            journal_bytes_max: 16 * 1024 * 1024,
+            round_bytes_max: 8 * 1024 * 1024,
             fold_step_bytes: 512 * 1024,
             retry: Duration::from_secs(1),
             sync_interval: None,

@@ -11,7 +11,7 @@ use crate::store::{Store, StoreError};
 /// store says how far a round goes from its first write on, and a round that is cut off is done again
 /// over the same groups.
 pub enum Round {
-    Reading(Window),
+    Reading(Box<Window>),
     Sorting(Box<Sorting>),
     Writing(Box<Writing>),
 }
@@ -26,34 +26,34 @@ pub struct Budget<'a> {
 
 /// What a step came to.
 pub enum Outcome {
-    /// So many bytes of work are done, and there is nothing to apply.
-    Prepared(u64),
+    /// The round is so many bytes of work further, and there is nothing to apply.
+    Prepared(Round, u64),
     /// This is to be applied.
-    Written(Written),
+    Written(Box<Writing>, Written),
 }
 
 impl Round {
     /// A round over so many bytes of groups, or again the one that was begun.
     pub fn new(progress: Progress, window_bytes: u64) -> Self {
         let end = progress.unfinished_round().map_or(End::Bytes(window_bytes), End::At);
-        Self::Reading(Window::new(progress.folded, end))
+        Self::Reading(Box::new(Window::new(progress.folded, end)))
     }
 
-    /// Takes a step, and returns the round as it is then. After an error it has to be begun anew.
+    /// Takes a step. After an error the round has to be begun anew.
     pub fn step(
         self,
         store: &dyn Store,
         progress: Progress,
         budget: &mut Budget<'_>,
-    ) -> Result<(Self, Outcome), StoreError> {
+    ) -> Result<Outcome, StoreError> {
         Ok(match self {
             Self::Reading(mut window) => {
                 let (bytes, is_whole) = window.read(store, budget)?;
                 let next = match is_whole {
-                    true => Self::Sorting(Box::new(Sorting::new(window))),
+                    true => Self::Sorting(Box::new(Sorting::new(*window))),
                     false => Self::Reading(window),
                 };
-                (next, Outcome::Prepared(bytes))
+                Outcome::Prepared(next, bytes)
             }
             Self::Sorting(mut sorting) => {
                 let (cost, is_sorted) = sorting.step(budget);
@@ -61,11 +61,11 @@ impl Round {
                     true => Self::Writing(Box::new(Writing::new(*sorting, progress.next_body))),
                     false => Self::Sorting(sorting),
                 };
-                (next, Outcome::Prepared(cost))
+                Outcome::Prepared(next, cost)
             }
             Self::Writing(mut writing) => {
                 let written = writing.step(store, budget)?;
-                (Self::Writing(writing), Outcome::Written(written))
+                Outcome::Written(writing, written)
             }
         })
     }

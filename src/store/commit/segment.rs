@@ -249,12 +249,13 @@ mod tests {
     fn a_number_stands_in_the_last_part_that_begins_before_it() {
         let mut segment = Segment::new(SESSION, 0);
         [0, 10, 20].into_iter().for_each(|first| segment.add_part(first, 1));
-        let parts = |numbers| segment.parts(numbers).collect::<Vec<_>>();
+        let parts =
+            |numbers| segment.parts(numbers).map(|part| (part.start, part.end)).collect::<Vec<_>>();
 
-        assert_eq!(parts(0..10), [0..10]);
-        assert_eq!(parts(9..11), [0..10, 10..20]);
-        assert_eq!(parts(10..20), [10..20]);
-        assert_eq!(parts(255..256), [20..u64::MAX]);
+        assert_eq!(parts(0..10), [(0, 10)]);
+        assert_eq!(parts(9..11), [(0, 10), (10, 20)]);
+        assert_eq!(parts(10..20), [(10, 20)]);
+        assert_eq!(parts(255..256), [(20, u64::MAX)]);
     }
 
     #[test]

@@ -226,7 +226,8 @@ impl Worker {
     /// Folds while the journal is too long, enough to keep up with what a commit of so many bytes
     /// added. What takes too long for those who wait stays due, unless the journal is far too long.
     fn keep_journal_short(&mut self, bytes: u64) -> Result<(), Over> {
-        self.due = self.due.saturating_add(bytes * FOLD_RATIO * WORK_PER_BYTE);
+        let due_max = self.journal_bytes_bound().saturating_mul(WORK_PER_BYTE);
+        self.due = (self.due + bytes * FOLD_RATIO * WORK_PER_BYTE).min(due_max);
         let turn = (self.clock)();
         while self.committer.wants_to_fold() && !self.fold_blocked {
             let started = (self.clock)();

@@ -11,10 +11,15 @@ pub struct Known {
     /// Their client has a newer one: the store has lost their end.
     pub superseded: BTreeSet<SessionNumber>,
     /// Over, though not all of their records are gone.
-    pub ended: BTreeSet<SessionNumber>,
+    ended: BTreeSet<SessionNumber>,
 }
 
 impl Known {
+    /// None as yet, and none of those that have `ended`.
+    pub fn without(ended: BTreeSet<SessionNumber>) -> Self {
+        Self { ended, ..Self::default() }
+    }
+
     /// A session of this client.
     pub fn note(&mut self, session: SessionNumber, client_id: ClientId) {
         if self.ended.contains(&session) || !self.numbers.insert(session) {

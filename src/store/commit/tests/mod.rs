@@ -3,9 +3,11 @@ mod contents;
 mod crash;
 mod crash_store;
 mod damage;
+mod faulty;
 mod folding;
 mod loading;
 mod measure;
+mod model;
 mod scenario;
 mod threads;
 
