@@ -126,6 +126,7 @@ fn the_engine_is_the_one_that_is_there_unless_it_is_configured() {
     let run = |arguments: &[&str]| {
         let mut command = fulmar();
         command.args(["store", "verify", "--data-dir"]).arg(place.path()).args(arguments);
+        command.env("FULMAR_STORE__ENGINE", "memory").env("FULMAR_STORE__DURABILITY", "memory");
         command.output().expect("the binary is built").status.code()
     };
 
