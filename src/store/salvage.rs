@@ -177,12 +177,12 @@ fn key(kind: u8, position: u128, bytes_min: usize) -> Vec<u8> {
     key
 }
 
+/// Opens the engine with journals of so many bytes.
+type Attempt<'a> = dyn FnMut(&[Journal]) -> Result<(), StoreError> + 'a;
+
 /// fjall takes a journal that ends early for one that a crash has cut off, but not one that is damaged
 /// before its end. Finds how much of the journals it takes, and leaves that open; whether it takes any.
-fn cut_journals(
-    engine: &Path,
-    attempt: &mut dyn FnMut(&[Journal]) -> Result<(), StoreError>,
-) -> Result<bool, StoreError> {
+fn cut_journals(engine: &Path, attempt: &mut Attempt<'_>) -> Result<bool, StoreError> {
     let journals = journals(engine)?;
     for (index, (_, bytes)) in journals.iter().enumerate() {
         let mut kept = journals[..=index].to_vec();
