@@ -133,10 +133,10 @@ fn the_whole_journal_is_folded_while_the_disk_is_full() {
     commits.submit(batch(1)).expect("taken");
 
     assert_eq!((durable.recv(), commits.state()), (Ok(Lsn(1)), CommitState::Full));
-    while commits.stats().fold_steps == 0 {
+    // Folding takes several steps.
+    while commits.stats().fold_steps == 0 || commits.stats().journal_bytes > 0 {
         thread::yield_now();
     }
-    assert_eq!(commits.stats().journal_bytes, 0);
     assert_eq!(commits.stats().full, 1);
 }
 
