@@ -3,7 +3,7 @@ use super::conns::Conn;
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::session::{Context, Dropped};
-use crate::types::{ConnId, SessionKey, Timestamp};
+use crate::types::{ConnId, Lsn, SessionKey, Timestamp};
 
 /// How much one pull may take.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +72,13 @@ impl Broker {
             return true;
         }
         let conn = self.conns.get(id).expect("just seen");
-        let context = self.context(conn, now);
+        let mut context = self.context(conn, now);
         self.continue_replay(key, now);
         let session = &mut self.sessions[key];
         session.scheduled = false;
+        if session.is_durable() {
+            context.recorded = self.journal.current();
+        }
         let mut dropped = Vec::new();
         let mut bytes = 0;
         let mut drained = false;
@@ -92,7 +95,7 @@ impl Broker {
                 None => drained = true,
             }
         }
-        self.settle_dropped(key, &dropped);
+        self.settle_dropped(id, key, &dropped);
         self.reserve_more(key, id);
         self.load_more(key);
         !drained || self.can_replay(key)
@@ -102,21 +105,24 @@ impl Broker {
         Context {
             now,
             durable: self.durable,
+            recorded: Lsn::NONE,
             protocol: conn.protocol,
             receive_maximum: conn.receive_maximum,
             maximum_packet_size: conn.maximum_packet_size,
         }
     }
 
-    fn settle_dropped(&mut self, key: SessionKey, dropped: &[Dropped]) {
+    fn settle_dropped(&mut self, id: ConnId, key: SessionKey, dropped: &[Dropped]) {
         let session = &self.sessions[key];
+        let mut gate = Lsn::NONE;
         for Dropped { number, cause } in dropped {
             self.stats.dropped.count(*cause);
             if let (Some(number), true) = (*number, session.is_durable()) {
                 let session = session.number;
-                self.journal.record(|| Change::Settled { session, number });
+                gate = self.journal.record(|| Change::Settled { session, number });
             }
         }
+        self.wait_for(id, gate);
     }
 }
 
