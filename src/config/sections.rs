@@ -13,8 +13,10 @@ section! {
     Limits is limits {
         /// Connections at one time; one more is closed as it is accepted.
         connections_max: usize = 100_000, within 1..=10_000_000;
-        /// Seconds in which a new connection must have sent its CONNECT.
+        /// Seconds in which a new connection must have its CONNECT accepted.
         connect_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Seconds for an authentication that a connected MQTT 5 client begins anew.
+        re_authentication_timeout_secs: u64 = 10, within 1..=3_600;
         /// Bytes of one packet; a client that sends a longer one is disconnected.
         packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.

@@ -11,7 +11,7 @@ mod throttle;
 mod wake;
 
 pub use clock::Clock;
-pub use driver::{Driver, FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, Peer, READ_BYTES};
+pub use driver::{Driver, FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, READ_BYTES};
 pub use entropy::Entropy;
 pub use mistakes::Mistakes;
 pub use seats::{Seat, Seats};

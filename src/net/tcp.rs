@@ -6,7 +6,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Driver, Peer, Shared};
+use super::{Driver, Shared};
 use crate::auth::PeerInfo;
 
 /// How long accepting pauses when the process is out of descriptors or memory.
@@ -65,7 +65,10 @@ pub async fn accept_all(
 ) {
     loop {
         match listener.accept().await {
-            Ok((socket, address)) => serve(socket, Peer { address, info: peer }, options, &shared),
+            Ok((socket, address)) => {
+                let peer = PeerInfo { address: Some(address), ..peer.clone() };
+                serve(socket, address, peer, options, &shared);
+            }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
                 if shared.mistakes.admit(shared.clock.now()) {
@@ -77,8 +80,13 @@ pub async fn accept_all(
     }
 }
 
-fn serve(socket: TcpStream, peer: Peer, options: TcpOptions, shared: &Arc<Shared>) {
-    let address = peer.address;
+fn serve(
+    socket: TcpStream,
+    address: SocketAddr,
+    peer: PeerInfo,
+    options: TcpOptions,
+    shared: &Arc<Shared>,
+) {
     let Some(seat) = shared.connections.take() else {
         if shared.mistakes.admit(shared.clock.now()) {
             tracing::warn!(%address, "connection closed: connections_max is reached");

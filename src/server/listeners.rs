@@ -72,7 +72,11 @@ fn bind(listener: &Listener, config: &Config) -> io::Result<Bound> {
         address: socket.local_addr()?,
         listener: TcpListener::from_std(socket)?,
         name: listener.name.clone(),
-        peer: PeerInfo { allow_anonymous: listener.allow_anonymous },
+        peer: PeerInfo {
+            listener: listener.name.as_str().into(),
+            allow_anonymous: listener.allow_anonymous,
+            ..PeerInfo::default()
+        },
     })
 }
 

@@ -21,7 +21,7 @@ impl fmt::Display for Ending {
         match self {
             Self::Eof => f.write_str("client closed the socket without DISCONNECT"),
             Self::Lost(kind) => write!(f, "network failed: {kind}"),
-            Self::ConnectTimeout => f.write_str("no CONNECT in time"),
+            Self::ConnectTimeout => f.write_str("no accepted CONNECT in time"),
             Self::FlushTimeout => f.write_str("client did not read what was left for it"),
             Self::Dropped => f.write_str("server stopped"),
         }

@@ -2,6 +2,7 @@
 //! a mistake of the client.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::EscapeDebug;
 
 use super::{Driver, Ending};
@@ -15,7 +16,7 @@ impl<S> Driver<S> {
     pub(super) fn log_connected(&self, session_present: bool) {
         tracing::info!(
             client = %self.client(),
-            address = %self.peer.address,
+            address = %self.address(),
             protocol = %self.protocol(),
             keep_alive_secs = self.connection.keep_alive_secs(),
             clean_start = self.clean_start,
@@ -26,7 +27,7 @@ impl<S> Driver<S> {
 
     /// A connection that came to nothing is no event for people: a port check, a scan.
     pub(super) fn log_disconnected(&self) {
-        let (client, address) = (self.client(), self.peer.address);
+        let (client, address) = (self.client(), self.address());
         let reason = self.reason();
         let (bytes_in, bytes_out) = (self.inbox.total, self.outbox.total);
         let secs = self.shared.clock.now().since(self.started).as_secs();
@@ -45,7 +46,7 @@ impl<S> Driver<S> {
             None => self.ending == Some(Ending::ConnectTimeout),
         };
         if refused && self.shared.mistakes.admit(self.shared.clock.now()) {
-            let (client, address) = (self.client(), self.peer.address);
+            let (client, address) = (self.client(), self.address());
             tracing::warn!(%client, %address, what = %self.reason(), "client at fault");
         }
     }
@@ -61,6 +62,10 @@ impl<S> Driver<S> {
 
     fn client(&self) -> OrUnknown<EscapeDebug<'_>> {
         OrUnknown(self.connection.client_id().map(ClientId::as_str).map(printable))
+    }
+
+    fn address(&self) -> OrUnknown<SocketAddr> {
+        OrUnknown(self.peer.address)
     }
 
     fn protocol(&self) -> OrUnknown<Protocol> {

@@ -10,12 +10,17 @@ pub struct TestServer {
 
 impl TestServer {
     pub fn start() -> Self {
+        Self::with(NoCredentials)
+    }
+
+    pub fn with(authenticator: impl Authenticator + 'static) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
         let setup = Setup {
             limits: Limits::default(),
-            authenticator: Box::new(NoCredentials),
+            authenticator: Box::new(authenticator),
             connect_timeout: CONNECT_TIMEOUT,
+            re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
             connections_max: 1000,
             mistakes_per_second: 1000,
         };
@@ -24,10 +29,7 @@ impl TestServer {
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
-        let peer = Peer {
-            address: SocketAddr::from(([127, 0, 0, 1], 1)),
-            info: PeerInfo { allow_anonymous: true },
-        };
+        let peer = PeerInfo { allow_anonymous: true, ..PeerInfo::default() };
         let seat = Seats::take(&self.shared.connections).expect("seats enough");
         Driver::new(socket, peer, Arc::clone(&self.shared), seat)
     }
