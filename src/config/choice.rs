@@ -27,11 +27,13 @@ macro_rules! choices {
             }
 
             fn allowed(_: &Range) -> String {
-                one_of(&[$( $name ),+])
+                crate::config::choice::one_of(&[$( $name ),+])
             }
         }
     )+ };
 }
+
+pub(super) use choices;
 
 choices! {
     /// What happens to a message for a session whose queue is full.
@@ -112,7 +114,7 @@ impl Value for SessionExpiryMax {
 }
 
 /// `"a", "b" or "c"`.
-fn one_of(names: &[&str]) -> String {
+pub(super) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),

@@ -17,6 +17,8 @@ section! {
         connect_timeout_secs: u64 = 10, within 1..=3_600;
         /// Seconds for an authentication that a connected MQTT 5 client begins anew.
         re_authentication_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Seconds for what comes before MQTT: the PROXY header, TLS and the opening of WebSocket.
+        handshake_timeout_secs: u64 = 10, within 1..=3_600;
         /// Bytes of one packet; a client that sends a longer one is disconnected.
         packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.

@@ -4,6 +4,7 @@ mod deadlines;
 mod listeners;
 pub mod log;
 mod persistence;
+mod reload;
 mod running;
 mod settings;
 mod signals;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
 use listeners::Bound;
+use reload::TlsReloader;
 use signals::Signals;
 
 /// A server that has its addresses and does not serve them yet: clients wait in the backlog.
@@ -43,7 +45,7 @@ pub enum Error {
     /// SIGTERM and SIGINT would kill the process instead of ending it.
     #[error("cannot handle signals: {0}")]
     Signals(#[source] io::Error),
-    /// All the addresses that were not to be had.
+    /// All the addresses and files that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
     /// What was kept cannot be had, or is in use.
@@ -81,9 +83,10 @@ impl Server {
         Ok(Self { runtime, listeners, shared, config })
     }
 
-    /// Where it listens, in the order of the configuration, ports that the system chose included.
+    /// The addresses where it listens, in the order of the configuration, ports that the system
+    /// chose included.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+        self.listeners.iter().filter_map(|listener| listener.address).collect()
     }
 
     /// Serves until `stop` is over once, then says goodbye to the clients for as long as
@@ -92,6 +95,10 @@ impl Server {
         let Self { runtime, listeners, shared, config } = self;
         runtime.block_on(async {
             let mut tasks = JoinSet::new();
+            match TlsReloader::start(&listeners, shared.clock) {
+                Ok(reloader) => drop(tasks.spawn(reloader.obey_hangup())),
+                Err(error) => tracing::error!(%error, "certificates are not read again"),
+            }
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
             tracing::info!("ready");

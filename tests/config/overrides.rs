@@ -157,7 +157,8 @@ fn a_listener_without_a_name_is_called_by_its_address() {
     let config = config_of("[[listeners]]\naddress = '127.0.0.1:5'\nname = ''");
 
     let address = "127.0.0.1:5".parse().expect("an address");
-    let expected = Listener { name: "127.0.0.1:5".into(), address, allow_anonymous: true };
+    let expected =
+        Listener { name: "127.0.0.1:5".into(), allow_anonymous: true, ..Listener::at(address) };
     assert_eq!(config.listeners, [expected]);
 }
 

@@ -88,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.question = Question::default();
         self.shared.leave(&mut self.link);
         self.log_mistake();
-        let lost = self.broken.is_some() || matches!(self.ending, Some(Ending::Lost(_)));
+        let lost = self.broken.is_some() || self.ending.is_some_and(Ending::is_lost);
         self.stage = if lost { Stage::Over } else { Stage::Leaving(Farewell::Flush) };
     }
 

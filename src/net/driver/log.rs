@@ -43,7 +43,7 @@ impl<S> Driver<S> {
         let refused = match self.connection.ended() {
             Some(Ended::Fault(_) | Ended::Refused { .. }) => true,
             Some(Ended::ByClient { .. } | Ended::ByServer { .. }) => false,
-            None => self.ending == Some(Ending::ConnectTimeout),
+            None => self.ending.is_some_and(Ending::is_mistake),
         };
         if refused && self.shared.mistakes.admit(self.shared.clock.now()) {
             let (client, address) = (self.client(), self.address());

@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.sort_all(scratch);
                 return true;
             }
-            Poll::Ready(Err(error)) => self.end(Ending::Lost(error.kind())),
+            Poll::Ready(Err(error)) => self.end(Ending::of(&error)),
             Poll::Pending => {
                 if let Some(kind) = self.broken {
                     self.end(Ending::Lost(kind));
