@@ -63,19 +63,25 @@ impl Verdict {
 }
 
 impl Login {
-    /// What is said of this login when no source knows it: nobody, if that is allowed and it claims
-    /// to be nobody else.
-    pub fn unknown(&self, why: &'static str) -> AuthAnswer {
-        let claims = self.username.is_some() || self.password.is_some();
-        if !claims && self.peer.allow_anonymous {
-            let identity = Identity::default();
-            return AuthAnswer::Accept { identity, data: None, valid_for: None };
+    /// Accepts whoever claims to be nobody.
+    pub fn anonymous(&self) -> Verdict {
+        match self.claims_something() {
+            true => Verdict::NotMine("it gave a user name or a password"),
+            false => Verdict::Accept { identity: Identity::default(), valid_for: None },
         }
-        let reason = match claims {
+    }
+
+    /// What is said of this login when no source knows it.
+    pub fn unknown(&self, why: &'static str) -> AuthAnswer {
+        let reason = match self.claims_something() {
             true => ReasonCode::BadUserNameOrPassword,
             false => ReasonCode::NotAuthorized,
         };
         AuthAnswer::Refuse { reason, why }
+    }
+
+    fn claims_something(&self) -> bool {
+        self.username.is_some() || self.password.is_some()
     }
 }
 

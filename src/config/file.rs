@@ -178,9 +178,14 @@ fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {
         DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Float(_) => Written::Other("a number with a point"),
         DeValue::Datetime(_) => Written::Other("a date"),
-        DeValue::Array(_) => Written::Other("a list"),
+        DeValue::Array(list) => texts(list).map_or(Written::Other("a list"), Written::Texts),
         DeValue::Table(_) => Written::Other("a table"),
     }
+}
+
+/// The texts of a list that has nothing else.
+fn texts<'a>(list: &'a DeArray<'_>) -> Option<Vec<&'a str>> {
+    list.iter().map(|entry| entry.get_ref().as_str()).collect()
 }
 
 /// Numbers that not even 128 bits hold count as the nearest that they do.

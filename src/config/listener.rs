@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use super::ListenerAuth;
 use super::key::Key;
 use super::value::{Range, Value, Written};
 
@@ -10,12 +11,16 @@ pub struct Listener {
     pub name: String,
     /// Where it listens; port 0 is a free one of the system's choice.
     pub address: SocketAddr,
-    /// Whether clients without credentials are accepted.
+    /// Whether clients without credentials are accepted, if no source of credentials is asked.
     pub allow_anonymous: bool,
+    /// Which sources of credentials are asked.
+    pub auth: ListenerAuth,
 }
 
 /// Most listeners of one broker.
 pub const LISTENERS_MAX: usize = 64;
+/// Most entries of one list, such as certificates or trusted addresses.
+pub const LIST_ENTRIES_MAX: usize = 64;
 
 const NAME_BYTES_MAX: u64 = 64;
 
@@ -23,7 +28,7 @@ impl Listener {
     /// Anonymous clients are accepted only where no other machine can reach the listener.
     pub(super) fn at(address: SocketAddr) -> Self {
         let allow_anonymous = address.ip().to_canonical().is_loopback();
-        Self { name: address.to_string(), address, allow_anonymous }
+        Self { name: address.to_string(), address, allow_anonymous, auth: ListenerAuth::Common }
     }
 }
 
@@ -40,6 +45,7 @@ pub struct Draft {
     address: Option<SocketAddr>,
     name: String,
     allow_anonymous: AllowAnonymous,
+    auth: ListenerAuth,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -78,7 +84,7 @@ impl Draft {
         Key {
             section: "listeners",
             name: "allow_anonymous",
-            about: "Whether clients without credentials come in; \"loopback\": only from this machine.",
+            about: "Whether clients come in where no source of credentials is asked; \"loopback\": only from this machine.",
             range: None,
             allowed: AllowAnonymous::allowed,
             set: |draft, written, range| {
@@ -86,6 +92,18 @@ impl Draft {
                 Ok(())
             },
             show: |draft| draft.allow_anonymous.show(),
+        },
+        Key {
+            section: "listeners",
+            name: "auth",
+            about: "Sources of credentials as in auth.chain, for this listener; \"common\": that one.",
+            range: None,
+            allowed: <ListenerAuth as Value>::allowed,
+            set: |draft, written, range| {
+                draft.auth = Value::read(written, range)?;
+                Ok(())
+            },
+            show: |draft| draft.auth.show(),
         },
     ];
 
@@ -99,6 +117,7 @@ impl Draft {
                 AllowAnonymous::Loopback => default.allow_anonymous,
                 AllowAnonymous::Written(allowed) => allowed,
             },
+            auth: self.auth,
         })
     }
 
@@ -135,6 +154,7 @@ impl From<&Listener> for Draft {
             address: Some(listener.address),
             name: listener.name.clone(),
             allow_anonymous: AllowAnonymous::Written(listener.allow_anonymous),
+            auth: listener.auth.clone(),
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum SourceKind {
     Scram,
     /// Another server.
     Http,
+    /// Nobody: whoever gives neither user name nor password comes in.
+    Anonymous,
 }
 
 /// What the sources work with. What no listener asks for may be missing.
@@ -128,6 +130,7 @@ impl Parts {
                 passwords.check(login, &self.pool).await
             }
             (SourceKind::Http, .., Some(callout)) => callout.check(login).await,
+            (SourceKind::Anonymous, ..) => login.anonymous(),
             _ => missing,
         }
     }

@@ -1,6 +1,7 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
 mod deadlines;
+mod identity;
 mod listeners;
 pub mod log;
 mod persistence;
@@ -16,11 +17,12 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
 
-use crate::auth::NoCredentials;
 use crate::config::Config;
+use crate::identity::Reloader;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
 use listeners::Bound;
@@ -31,6 +33,7 @@ pub struct Server {
     runtime: Runtime,
     listeners: Vec<Bound>,
     shared: Arc<Shared>,
+    reloader: Reloader,
     config: Config,
 }
 
@@ -46,6 +49,9 @@ pub enum Error {
     /// All the addresses that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// A source of credentials cannot be used.
+    #[error("{0}")]
+    Identity(#[source] SourcesError),
     /// What was kept cannot be had, or is in use.
     #[error("{0}")]
     Store(#[source] StoreError),
@@ -68,7 +74,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Listen`] with every address that is not to be had, [`Error::Store`],
+    /// [`Error::Listen`] with every address that is not to be had, [`Error::Identity`],
+    /// [`Error::Store`],
     /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
@@ -76,9 +83,10 @@ impl Server {
         let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
-        let setup = settings::setup(&config, Box::new(NoCredentials));
+        let sources = identity::open(&config, clock).map_err(Error::Identity)?;
+        let setup = settings::setup(&config, Box::new(sources.identities));
         let shared = persistence::open(&config, clock, setup).map_err(Error::Store)?;
-        Ok(Self { runtime, listeners, shared, config })
+        Ok(Self { runtime, listeners, shared, reloader: sources.reloader, config })
     }
 
     /// Where it listens, in the order of the configuration, ports that the system chose included.
@@ -89,11 +97,12 @@ impl Server {
     /// Serves until `stop` is over once, then says goodbye to the clients for as long as
     /// `shutdown_grace_secs`, or until `stop` is over a second time.
     pub fn serve(self, mut stop: impl AsyncFnMut()) {
-        let Self { runtime, listeners, shared, config } = self;
+        let Self { runtime, listeners, shared, reloader, config } = self;
         runtime.block_on(async {
             let mut tasks = JoinSet::new();
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
+            tasks.spawn(signals::reload_on_hangup(reloader));
             tracing::info!("ready");
 
             stop().await;
