@@ -12,6 +12,15 @@ macro_rules! choices {
             $( $(#[$doc])* $Name, )+
         }
 
+        impl $Choice {
+            /// As the file has it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( Self::$Name => $name, )+
+                }
+            }
+        }
+
         impl Value for $Choice {
             fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
                 match written.text()? {
@@ -21,9 +30,7 @@ macro_rules! choices {
             }
 
             fn show(&self) -> String {
-                match self {
-                    $( Self::$Name => concat!("\"", $name, "\"").into(), )+
-                }
+                format!("\"{}\"", self.name())
             }
 
             fn allowed(_: &Range) -> String {

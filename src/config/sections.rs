@@ -124,6 +124,8 @@ section! {
         allow_empty_client_id: bool = true;
         /// Response information for MQTT 5 clients that request it; empty for none.
         response_information: String = String::new(), within 0..=1_024;
+        /// Whether CONNACK tells MQTT 5 clients what an acknowledgement promises, as a user property.
+        announce_durability: bool = true;
     }
 }
 
@@ -136,6 +138,10 @@ section! {
         queue_messages_max: usize = 100_000, within 1..=100_000_000;
         /// Bytes of the messages that wait for one client.
         queue_bytes_max: u64 = 67_108_864, within 1_024..=1_099_511_627_776;
+        /// Messages of a queue on disk that are held in memory for a client that is connected.
+        window_messages_max: usize = 256, within 1..=1_000_000;
+        /// Bytes of those messages; the one that passes the limit is the last one held.
+        window_bytes_max: usize = 65_536, within 1..=1_073_741_824;
         /// What happens to a message when the queue is full.
         queue_full: QueueFull = QueueFull::RefuseNew;
         /// Whether QoS 0 messages too wait for a client that is away.
@@ -200,6 +206,10 @@ section! {
         data_dir: Option<PathBuf> = None;
         /// Bytes of commits that gather before they are folded; more make a start after a crash longer.
         journal_bytes_max: u64 = 67_108_864, within 65_536..=1_099_511_627_776;
+        /// Bytes free on the disk below which messages that need it are refused; 0 for never.
+        free_bytes_min: u64 = 67_108_864, within 0..=1_099_511_627_776;
+        /// Bytes of a file that is given up when the disk is full all the same; 0 for none.
+        ballast_bytes: u64 = 16_777_216, within 0..=1_099_511_627_776;
     }
 }
 
