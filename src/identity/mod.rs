@@ -23,7 +23,7 @@ pub use secret::random;
 pub use tokens::{KeyFiles, Tokens};
 
 /// The library that does the cryptography of TLS.
-fn crypto_provider() -> rustls::crypto::CryptoProvider {
+pub fn crypto_provider() -> rustls::crypto::CryptoProvider {
     #[cfg(feature = "aws-lc-rs")]
     return rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(not(feature = "aws-lc-rs"))]

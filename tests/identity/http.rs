@@ -1,7 +1,7 @@
 //! Another server, played by a thread of the test, is asked who a client is.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -131,19 +131,20 @@ fn more_questions_than_may_wait_are_answered_with_busy() {
 }
 
 /// A server that answers each POST as it is told.
-struct Server {
-    port: u16,
+pub struct Server {
+    pub port: u16,
     asked: Arc<AtomicUsize>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let asked = Arc::new(AtomicUsize::new(0));
         let (count, answer) = (Arc::clone(&asked), Arc::new(answer));
         std::thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
+                socket.set_read_timeout(Some(PATIENCE)).expect("a time above zero");
                 let (count, answer) = (Arc::clone(&count), Arc::clone(&answer));
                 std::thread::spawn(move || serve(socket, &count, &*answer));
             }
@@ -156,13 +157,17 @@ impl Server {
         Broker::start(&format!("chain = ['http']\nhttp_url = '{url}'\n{more}"))
     }
 
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
 
-fn serve(socket: TcpStream, asked: &AtomicUsize, answer: &dyn Fn(&Value) -> (u16, Value)) {
-    socket.set_read_timeout(Some(PATIENCE)).expect("a time above zero");
+/// Answers the questions that come on one connection.
+pub fn serve(
+    socket: impl Read + Write,
+    asked: &AtomicUsize,
+    answer: &dyn Fn(&Value) -> (u16, Value),
+) {
     let mut reader = BufReader::new(socket);
     while let Some(question) = read_question(&mut reader) {
         asked.fetch_add(1, Ordering::SeqCst);
@@ -175,7 +180,7 @@ fn serve(socket: TcpStream, asked: &AtomicUsize, answer: &dyn Fn(&Value) -> (u16
     }
 }
 
-fn read_question(reader: &mut BufReader<TcpStream>) -> Option<Value> {
+fn read_question(reader: &mut BufReader<impl Read>) -> Option<Value> {
     let mut length = 0;
     loop {
         let mut line = String::new();

@@ -68,7 +68,8 @@ pub fn now_secs() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-fn run(command: &mut Command) {
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) {
     let done = command.output().expect("openssl is there");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -3,11 +3,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "a real broker in real time")]
 
+mod access;
 mod broker;
 mod chain;
 mod client;
 mod command;
 mod http;
+mod https;
 mod keys;
 mod paho;
 mod passwords;
