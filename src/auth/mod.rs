@@ -1,10 +1,17 @@
 //! Who a client is: decisions about credentials, without IO.
 
+mod access;
+pub mod password;
 mod peer;
+pub mod scram;
+pub mod token;
+mod verdict;
 
 use std::pin::Pin;
 
+pub use access::{Access, Action, Authorizer, Permission};
 pub use peer::{Certificate, PeerInfo};
+pub use verdict::{Login, Verdict};
 
 use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::types::ReasonCode;

@@ -41,6 +41,7 @@ impl Broker {
             }
             Ok((_, false)) => ReasonCode::Success,
             Err(AckError::Unknown) => ReasonCode::PacketIdentifierNotFound,
+            Err(AckError::NotLoaded) => return,
             Err(AckError::OutOfPlace) => return self.close_out_of_place(id, now, actions),
         };
         let gate = self.sessions[key].outbound.pubrel_gate(packet);
@@ -90,7 +91,7 @@ impl Broker {
                     self.journal.record(|| Change::Settled { session, number });
                 }
             }
-            Err(AckError::Unknown) => {}
+            Err(AckError::Unknown | AckError::NotLoaded) => {}
             Err(AckError::OutOfPlace) => self.close_out_of_place(id, now, actions),
         }
     }

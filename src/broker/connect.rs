@@ -41,6 +41,8 @@ impl Broker {
         let expiry_secs = connect.session_expiry_secs.min(self.settings.session_expiry_max_secs);
         let id = self.attach(key, &connect, now);
         let gate = self.record_connect(key, expiry_secs, connect.will.as_ref()).max(ended);
+        self.start_reserving(key, id);
+        self.load_more(key);
 
         let asked = connect.session_expiry_secs;
         let server_keep_alive_secs = self.server_keep_alive(&connect);
@@ -155,7 +157,8 @@ impl Broker {
         }
         let number = session.number;
         let client_id = session.client_id.clone();
-        let known = std::mem::replace(&mut session.journaled, true);
+        let known = self.sessions.note_journaled(key);
+        let session = &mut self.sessions[key];
         session.gate = self.journal.record(|| match known {
             true => Change::SessionResumed { session: number, expiry_secs },
             false => Change::SessionOpened { session: number, client_id, expiry_secs },

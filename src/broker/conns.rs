@@ -39,6 +39,12 @@ pub struct Conn {
     pub pings: u32,
     /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
     pub unfinished: u32,
+    /// Nothing is read from it until the store has caught up.
+    pub paused: bool,
+    /// Requests have been read that were not handled yet.
+    pub has_requests: bool,
+    /// A message of QoS 1 or 2 was not taken and it could not be told: no later one is taken either.
+    pub turned_away: bool,
     /// The last number it was put on the list of those waiting for the store with.
     pub waits_for: Lsn,
     /// Decided to end it; taken when it is told.
@@ -60,6 +66,9 @@ impl Conn {
             reasons: 0,
             pings: 0,
             unfinished: 0,
+            paused: false,
+            has_requests: false,
+            turned_away: false,
             waits_for: Lsn::NONE,
             close: None,
         }
@@ -128,6 +137,12 @@ impl Conns {
             generation: conn.generation,
         };
         self.slots.iter().map(id).collect()
+    }
+
+    /// Those that were turned away, in the order of their slots.
+    pub fn turned_away(&self) -> impl Iterator<Item = ConnId> + '_ {
+        let turned_away = self.slots.iter().filter(|(_, conn)| conn.turned_away);
+        turned_away.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
     }
 
     pub fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 use super::{Actions, Broker, wake_session};
 use crate::journal::Change;
-use crate::session::{NewDelivery, QueueLimits};
+use crate::session::{NewDelivery, Offered, QueueFull, QueueLimits};
 use crate::types::{Lsn, QoS, SessionKey};
 
 impl Broker {
@@ -38,20 +38,25 @@ impl Broker {
         }
         let gate = new.gate;
         let copy = (durable && current > Lsn::NONE).then(|| new.clone());
-        let Ok(offered) = session.outbound.offer(new, limits) else {
+        let offered = session.outbound.offer(new, limits);
+        let (number, dropped) = match offered {
+            Ok(Offered { number, dropped }) => (Some(number), dropped),
+            Err(QueueFull { dropped }) => (None, dropped),
+        };
+        if !dropped.is_empty() {
+            self.settle_oldest(key, &dropped);
+        }
+        let Some(number) = number else {
             self.stats.dropped.queue_full += 1;
             return Lsn::NONE;
         };
+        let session = &mut self.sessions[key];
         let session_number = session.number;
-        self.stats.dropped.queue_full += offered.dropped.len() as u64;
-        for number in offered.dropped.into_iter().flatten().filter(|_| durable) {
-            self.journal.record(|| Change::Settled { session: session_number, number });
-        }
         wake_session(session, actions);
         if let (Some(id), true) = (session.conn, gate > self.durable) {
             self.wait_for(id, gate);
         }
-        let (Some(copy), Some(number)) = (copy, offered.number) else { return Lsn::NONE };
+        let (Some(copy), Some(number)) = (copy, number) else { return Lsn::NONE };
         self.journal.record(|| Change::Queued {
             session: session_number,
             number,
@@ -60,5 +65,16 @@ impl Broker {
             retain: copy.retain,
             subscription_ids: copy.subscription_ids,
         })
+    }
+
+    /// The oldest messages have made way for new ones.
+    fn settle_oldest(&mut self, key: SessionKey, dropped: &[Option<u64>]) {
+        self.stats.dropped.queue_full += dropped.len() as u64;
+        self.count_backlog(key);
+        let session = &self.sessions[key];
+        let (session, durable) = (session.number, session.is_durable());
+        for number in dropped.iter().flatten().copied().filter(|_| durable) {
+            self.journal.record(|| Change::Settled { session, number });
+        }
     }
 }

@@ -63,6 +63,9 @@ impl Broker {
         let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.session.is_some()) else {
             return 0;
         };
+        if conn.is_held_up(self.durable) {
+            conn.last_received = now;
+        }
         let Some(silent_at) = conn.silent_at() else { return 0 };
         if silent_at > now {
             conn.keep_alive_due = Some(silent_at);
@@ -93,11 +96,10 @@ impl Broker {
         let number = session.number;
         self.journal.record(|| Change::SessionDetached { session: number, expiry_secs, at: now });
         let before = session.outbound.sent_before();
-        if before > 0 {
-            self.journal.record(|| Change::Sent { session: number, before });
-        }
+        self.journal.record(|| Change::Sent { session: number, before });
 
         let handed_on = self.hand_on_to_others(key, actions);
+        self.let_go(key);
         if !self.settings.queue_qos0_offline {
             let cleared = self.sessions[key].outbound.clear_direct();
             self.stats.dropped.offline += cleared as u64;
@@ -188,6 +190,7 @@ impl Broker {
         let handed_on = self.hand_on_all(key, actions);
 
         let session = self.sessions.remove(key);
+        self.stats.backlog_messages -= session.backlog_counted;
         if let Some(at) = session.ends_at {
             self.timers.cancel(at, Timer::SessionEnd(key));
         }

@@ -4,18 +4,23 @@
 
 mod acknowledge;
 mod backlog;
+mod clock;
 mod connect;
 mod conns;
 mod deliver;
 mod detach;
+mod full;
+mod held_up;
 mod outgoing;
 mod publish;
 mod replay;
+mod reserve;
 mod restore;
 mod sessions;
 mod settings;
 mod share;
 mod stats;
+mod store_sys;
 mod subscribe;
 mod sys;
 mod timers;
@@ -35,6 +40,7 @@ use crate::session::Session;
 use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
+use full::Fullness;
 use replay::Replay;
 use sessions::Sessions;
 use sys::Sys;
@@ -54,11 +60,14 @@ pub struct Broker {
     /// What new subscriptions are still owed of the retained messages; sparse.
     replays: BTreeMap<SessionKey, VecDeque<Replay>>,
     timers: Timers,
+    fullness: Fullness,
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
     /// Connections to wake when the store has come so far, in its order.
     waiting: VecDeque<(Lsn, ConnId)>,
+    /// What [`Self::take_loads`] gives.
+    loads: Vec<Load>,
     next_session_number: u64,
     sys: Sys,
     stats: Stats,
@@ -69,8 +78,6 @@ pub struct Broker {
 pub struct Actions {
     /// Connections that have something to send: each pulls when its socket can take it.
     pub wake: Vec<ConnId>,
-    /// Messages to fetch from the store: each is answered by [`Broker::handle_loaded`].
-    pub load: Vec<Load>,
 }
 
 impl Broker {
@@ -85,9 +92,11 @@ impl Broker {
             retained: Retained::new(settings.retained),
             replays: BTreeMap::new(),
             timers: Timers::default(),
+            fullness: Fullness::default(),
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
             waiting: VecDeque::new(),
+            loads: Vec::new(),
             next_session_number: 1,
             sys: Sys::new(now, settings.sys_interval_secs),
             stats: Stats::default(),
@@ -115,6 +124,19 @@ impl Broker {
         if let Some(key) = conn.session {
             self.sessions[key].scheduled = true;
         }
+        self.take_requests(id, requests, now, actions);
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.has_requests = !requests.is_empty();
+        }
+    }
+
+    fn take_requests(
+        &mut self,
+        id: ConnId,
+        requests: &mut VecDeque<Request>,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
         let mut work = 0;
         while work < self.settings.work_max {
             let Some(conn) = self.conns.get(id) else { return };
@@ -204,6 +226,7 @@ impl Broker {
             let Some(timer) = self.timers.pop_due(now) else { break };
             work += 1 + self.handle_timer(timer, now, actions);
         }
+        self.close_turned_away(now, actions);
         self.expire_retained(now);
         self.publish_sys(now, actions);
     }
@@ -218,7 +241,7 @@ impl Broker {
 
     /// When [`Self::handle_deadline`] has something to do next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        [self.timers.next(), self.retained.next_expiry(), self.sys.next()]
+        [self.timers.next(), self.retained.next_expiry(), self.sys.next(), self.fullness.next()]
             .into_iter()
             .flatten()
             .min()
@@ -234,6 +257,12 @@ impl Broker {
     /// The durable changes since the last call, in one batch.
     pub fn take_batch(&mut self) -> Option<Batch> {
         self.journal.take_batch()
+    }
+
+    /// Messages to fetch from the store since the last call: each is answered by
+    /// [`Self::handle_loaded`], in any order.
+    pub fn take_loads(&mut self) -> std::vec::Drain<'_, Load> {
+        self.loads.drain(..)
     }
 
     /// Adds what a connection has read and written.

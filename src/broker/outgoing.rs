@@ -93,6 +93,8 @@ impl Broker {
             }
         }
         self.settle_dropped(key, &dropped);
+        self.reserve_more(key, id);
+        self.load_more(key);
         !drained || self.can_replay(key)
     }
 

@@ -38,6 +38,11 @@ impl Broker {
             self.acknowledge(id, packet, message.qos(), ReasonCode::Success, gate);
             return 0;
         }
+        if packet.is_some()
+            && let Some(work) = self.turn_away(id, key, packet, message, now, actions)
+        {
+            return work;
+        }
         if packet.is_some() && !self.admit(id, now, actions) {
             return 0;
         }
@@ -115,6 +120,9 @@ impl Broker {
 
     /// Whether the message may go its way; what is to be retained of it is then retained.
     ///
+    /// While the disk is full nothing new is retained: whoever gets an answer was turned away before.
+    /// To clear a topic makes room.
+    ///
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
     /// for all others the message is delivered all the same, and counted as not retained.
     fn permit(&mut self, id: ConnId, message: &Message) -> Result<Lsn, ReasonCode> {
@@ -122,6 +130,10 @@ impl Broker {
             return Err(ReasonCode::NotAuthorized);
         }
         if !message.retain() {
+            return Ok(Lsn::NONE);
+        }
+        if self.fullness.is_full() && !message.payload().is_empty() {
+            self.stats.dropped.retained_full += 1;
             return Ok(Lsn::NONE);
         }
         let is_told = message.qos() > QoS::AtMostOnce
@@ -232,7 +244,7 @@ pub(super) fn is_servers_own(message: &Message) -> bool {
 
 /// What a session gets of a message, by the subscriptions that matched: less of its own where it
 /// asked for No Local (`[MQTT-3.8.3-3]`).
-fn options_for(found: &Match, publisher: Option<SessionKey>) -> Option<&Delivered> {
+pub(super) fn options_for(found: &Match, publisher: Option<SessionKey>) -> Option<&Delivered> {
     if publisher != Some(found.session) {
         return Some(&found.options);
     }

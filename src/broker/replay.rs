@@ -1,4 +1,4 @@
-use super::{Actions, Broker};
+use super::{Actions, Broker, wake_session};
 use crate::retained::{Cursor, Walk};
 use crate::session::{NewDelivery, QueueLimits, QueueRule};
 use crate::types::{
@@ -49,7 +49,18 @@ impl Broker {
         self.replays.contains_key(&key) && self.room_for_replay(key) > 0
     }
 
+    /// Wakes the sessions whose replays have waited for room on the disk.
+    pub(super) fn resume_replays(&mut self, actions: &mut Actions) {
+        for key in self.replays.keys() {
+            wake_session(&mut self.sessions[*key], actions);
+        }
+    }
+
     fn room_for_replay(&self, key: SessionKey) -> usize {
+        if self.fullness.is_full() && self.sessions[key].is_durable() {
+            // What it is owed is retained, and waits there.
+            return 0;
+        }
         WINDOW.saturating_sub(self.sessions[key].outbound.queued())
     }
 

@@ -1,13 +1,11 @@
+use super::clock::{counted_from, expiring_here};
 use super::timers::Timer;
 use super::{Actions, Broker, Settings};
 use crate::journal::{
-    Change, Image, Journal, NUMBERS_UNTOLD_MAX, SessionImage, SessionNumber, session_ends_at,
+    Change, Image, Journal, SessionImage, SessionNumber, Unfinished, session_ends_at,
 };
 use crate::session::{Outbound, Session};
 use crate::types::{Lsn, Message, SessionKey, Timestamp};
-
-/// 2020: a clock that is behind it has not been set, as on a device without a battery for it.
-const CLOCK_IS_SET: Timestamp = Timestamp(1_577_836_800_000);
 
 impl Broker {
     /// A broker that goes on from what a journal came to, whose last batch was `last`.
@@ -27,13 +25,13 @@ impl Broker {
         broker.durable = last;
         broker.next_session_number = image.last_session.map_or(0, |session| session.0) + 1;
         for message in image.retained.into_values() {
-            broker.restore_retained(message);
+            broker.restore_retained(expiring_here(message, now));
         }
         // The newest first: see `restore_session`.
         let mut detached = Vec::with_capacity(image.sessions.len());
         for (number, session) in image.sessions.into_iter().rev() {
             let at = session.detached_at;
-            detached.extend(broker.restore_session(number, session).map(|key| (key, at)));
+            detached.extend(broker.restore_session(number, session, now).map(|key| (key, at)));
         }
         for (key, at) in detached.into_iter().rev() {
             broker.restore_absence(key, at, now);
@@ -58,41 +56,26 @@ impl Broker {
         &mut self,
         number: SessionNumber,
         mut image: SessionImage,
+        now: Timestamp,
     ) -> Option<SessionKey> {
         if self.sessions.find(&image.client_id).is_some() {
             self.journal.record(|| Change::SessionEnded { session: number });
             return None;
         }
-        let outbound = self.restore_outbound(&mut image);
+        let outbound = restore_outbound(&mut image, now);
         let mut session = Session::new(image.client_id, number);
-        session.journaled = true;
         session.expiry_secs = image.expiry_secs;
         session.inbound = image.inbound.into_iter().collect();
         session.outbound = outbound;
         session.will = image.will.map(Box::new);
         session.subscriptions = image.subscriptions.clone();
         let key = self.sessions.insert(session);
+        self.sessions.note_journaled(key);
+        self.count_backlog(key);
         for (filter, options) in &image.subscriptions {
             self.subscriptions.subscribe(key, filter, *options);
         }
         Some(key)
-    }
-
-    /// What was on its way to the client.
-    ///
-    /// One that was connected may have been sent all of it, and with QoS 1 also what never became
-    /// durable: the queue numbers of that, and so its packet ids, are passed over, as many as a
-    /// client is ever sent at a time and a store may not tell of.
-    fn restore_outbound(&self, image: &mut SessionImage) -> Outbound {
-        let queue = std::mem::take(&mut image.queue);
-        match image.detached_at {
-            Some(_) => Outbound::restore(queue, image.sent_before, image.next_number),
-            None => {
-                let unknown = u64::from(self.settings.in_flight_max) + NUMBERS_UNTOLD_MAX;
-                let next_number = image.next_number + unknown;
-                Outbound::restore(queue, u64::MAX, next_number)
-            }
-        }
     }
 
     /// Goes on counting from the moment that the session lost its connection.
@@ -118,25 +101,15 @@ impl Broker {
     }
 }
 
-/// A moment that an earlier process noted, on the clock of this one. Where the two clocks cannot
-/// be compared, because one of them was not set or the moment lies ahead, it is `now`: what was
-/// running starts over rather than being over, or never being so.
-fn counted_from(noted: Timestamp, now: Timestamp) -> Timestamp {
-    let same_clock = (noted < CLOCK_IS_SET) == (now < CLOCK_IS_SET);
-    if same_clock { noted.min(now) } else { now }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_jumped_makes_what_was_running_start_over() {
-        let set = |secs| CLOCK_IS_SET.plus_secs(secs);
-        assert_eq!(counted_from(set(1), set(5)), set(1));
-        assert_eq!(counted_from(set(9), set(5)), set(5), "set back");
-        assert_eq!(counted_from(set(1), Timestamp(0)), Timestamp(0), "not set any more");
-        assert_eq!(counted_from(Timestamp(7), set(5)), set(5), "set at last");
-        assert_eq!(counted_from(Timestamp(7), Timestamp(9)), Timestamp(7), "never set");
+/// What was on its way to the client, as far as its connection had reserved numbers for it: those
+/// below that may have been sent, and those from there on have not.
+fn restore_outbound(image: &mut SessionImage, now: Timestamp) -> Outbound {
+    let mut queue = std::mem::take(&mut image.queue);
+    for step in queue.values_mut() {
+        if let Unfinished::Message(queued) = step {
+            queued.message = expiring_here(queued.message.clone(), now);
+        }
     }
+    let backlog = std::mem::take(&mut image.backlog);
+    Outbound::restore(queue, backlog, image.sent_before, image.next_number)
 }

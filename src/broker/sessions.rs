@@ -4,6 +4,7 @@ use std::ops::{Index, IndexMut};
 use ahash::RandomState;
 use slab::Slab;
 
+use crate::journal::SessionNumber;
 use crate::session::Session;
 use crate::types::{ClientId, SessionKey};
 
@@ -15,11 +16,14 @@ pub struct Sessions {
     slots: Slab<Session>,
     /// Looked up, never iterated: its order is random.
     by_client: HashMap<ClientId, SessionKey, RandomState>,
+    /// Those that a journal knows of. Looked up, never iterated.
+    by_number: HashMap<SessionNumber, SessionKey, RandomState>,
 }
 
 impl Sessions {
     pub fn new(hasher: RandomState) -> Self {
-        Self { slots: Slab::new(), by_client: HashMap::with_hasher(hasher) }
+        let by_client = HashMap::with_hasher(hasher.clone());
+        Self { slots: Slab::new(), by_client, by_number: HashMap::with_hasher(hasher) }
     }
 
     pub fn insert(&mut self, session: Session) -> SessionKey {
@@ -32,7 +36,20 @@ impl Sessions {
     pub fn remove(&mut self, key: SessionKey) -> Session {
         let session = self.slots.remove(key.0 as usize);
         self.by_client.remove(&session.client_id);
+        self.by_number.remove(&session.number);
         session
+    }
+
+    /// A journal knows of the session from now on. Returns whether it did before.
+    pub fn note_journaled(&mut self, key: SessionKey) -> bool {
+        let session = &mut self.slots[key.0 as usize];
+        self.by_number.insert(session.number, key);
+        std::mem::replace(&mut session.journaled, true)
+    }
+
+    /// The session that a journal names so.
+    pub fn find_number(&self, number: SessionNumber) -> Option<SessionKey> {
+        self.by_number.get(&number).copied()
     }
 
     pub fn find(&self, client_id: &ClientId) -> Option<SessionKey> {

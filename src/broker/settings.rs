@@ -1,5 +1,5 @@
 use crate::retained::RetainedLimits;
-use crate::session::QueueLimits;
+use crate::session::{QueueLimits, Window};
 use crate::subscriptions::ShareStrategy;
 use crate::types::QoS;
 
@@ -12,6 +12,8 @@ pub struct Settings {
     pub subscriptions_max: usize,
     /// What may wait for one client.
     pub queue: QueueLimits,
+    /// What of a queue on disk is held in memory for a client that is connected.
+    pub window: Window,
     /// Whether messages of QoS 0 wait for a client that is not connected.
     pub queue_qos0_offline: bool,
     /// Unfinished deliveries of QoS 1 and 2 to one client, however many more it would take.
@@ -38,4 +40,15 @@ pub struct Settings {
     pub sys_interval_secs: u32,
     /// Whether a store waits for the journal's batches.
     pub journal: bool,
+}
+
+/// Queue numbers that are reserved beyond what may be in flight, so that a new reservation is
+/// durable before the last one is used up.
+const RESERVED_AHEAD: u64 = 1024;
+
+impl Settings {
+    /// Queue numbers that a connection reserves at a time: after a crash so many may be passed over.
+    pub fn reserve(&self) -> u64 {
+        RESERVED_AHEAD + 2 * u64::from(self.in_flight_max)
+    }
 }

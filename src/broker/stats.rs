@@ -5,6 +5,8 @@ use crate::session::DropCause;
 pub struct Stats {
     /// PUBLISH packets from clients.
     pub publishes_received: u64,
+    /// Those of them that were not taken because the disk was full.
+    pub turned_away: u64,
     /// PUBLISH packets to clients.
     pub publishes_sent: u64,
     /// Payload bytes in those from clients.
@@ -25,6 +27,10 @@ pub struct Stats {
     pub clients_maximum: u64,
     /// Sessions that ended because their expiry interval passed.
     pub sessions_expired: u64,
+    /// Messages of queues that only the store has, at this moment.
+    pub backlog_messages: u64,
+    /// Times that the store was asked for some of them.
+    pub backlog_loads: u64,
     /// Deliveries that did not happen, by cause.
     pub dropped: Drops,
 }
@@ -44,11 +50,13 @@ pub struct Drops {
     pub session_ended: u64,
     /// A retained message for which there was no room.
     pub retained_full: u64,
+    /// The store could not give it back.
+    pub lost: u64,
 }
 
 impl Drops {
     /// Each cause with its name.
-    pub fn by_cause(&self) -> [(&'static str, u64); 6] {
+    pub fn by_cause(&self) -> [(&'static str, u64); 7] {
         [
             ("queue_full", self.queue_full),
             ("expired", self.expired),
@@ -56,6 +64,7 @@ impl Drops {
             ("offline", self.offline),
             ("session_ended", self.session_ended),
             ("retained_full", self.retained_full),
+            ("lost", self.lost),
         ]
     }
 

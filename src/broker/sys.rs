@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
-use super::{Actions, Broker, Stats};
+use super::{Actions, Broker, Stats, store_sys};
+use crate::journal::StoreReport;
 use crate::types::{Message, MessageHead, QoS, Timestamp};
 
 const MINUTES: [u32; 3] = [1, 5, 15];
@@ -8,6 +9,8 @@ const MINUTES: [u32; 3] = [1, 5, 15];
 /// When `$SYS` is published next, and the load averages that it has.
 #[derive(Debug)]
 pub(super) struct Sys {
+    /// What is known of the store.
+    pub store: Option<StoreReport>,
     started: Timestamp,
     interval_secs: u32,
     next: Option<Timestamp>,
@@ -40,6 +43,7 @@ impl Sys {
     /// Due at once; never with an interval of 0.
     pub fn new(now: Timestamp, interval_secs: u32) -> Self {
         Self {
+            store: None,
             started: now,
             interval_secs,
             next: (interval_secs > 0).then_some(now),
@@ -51,6 +55,11 @@ impl Sys {
 
     pub fn next(&self) -> Option<Timestamp> {
         self.next
+    }
+
+    /// Something changed that nobody should have to wait for.
+    pub fn hurry(&mut self, now: Timestamp) {
+        self.next = self.next.map(|next| next.min(now));
     }
 
     fn sample(&mut self, stats: &Stats) {
@@ -100,7 +109,9 @@ impl Broker {
         if known.is_some_and(|message| message.payload() == value.as_bytes()) {
             return 0;
         }
-        let head = MessageHead { qos: QoS::ExactlyOnce, retain: true, expires_at: None };
+        // A full disk keeps nothing of it: whoever is there reads it, and nobody else has to.
+        let qos = if self.fullness.is_full() { QoS::AtMostOnce } else { QoS::ExactlyOnce };
+        let head = MessageHead { qos, retain: true, expires_at: None };
         let message = Message::new(head, &topic, &[], value.as_bytes());
         // Not journalled: after a restart it is told anew.
         if self.retained.set(message.clone()).is_err() {
@@ -150,6 +161,7 @@ impl Broker {
             (format!("publish/messages/dropped/{cause}"), count.to_string())
         };
         values.extend(stats.dropped.by_cause().map(dropped));
+        values.extend(self.sys.store.iter().flat_map(|report| store_sys::values(report, stats)));
         for ((name, _), Load(averages)) in LOADS.iter().zip(&self.sys.loads) {
             for (average, minutes) in averages.iter().zip(MINUTES) {
                 values.push((format!("load/{name}/{minutes}min"), format!("{average:.2}")));

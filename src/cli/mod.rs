@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
 mod check;
+mod passwd;
 mod serve;
 
 use std::ffi::OsString;
@@ -32,6 +33,9 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Users of a password file.
+    #[command(subcommand)]
+    Passwd(passwd::Passwd),
 }
 
 #[derive(clap::Args)]
@@ -60,6 +64,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar passwd add passwords ann                 a user, and its password when asked for
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
@@ -77,15 +82,15 @@ pub fn run(
         Ok(arguments) => arguments,
         Err(answer) => return print_usage(&answer),
     };
-    if let Some(Command::Check { defaults: true }) = arguments.command {
-        return check::print(&config::reference());
-    }
+    let run: fn(Loaded) -> ExitCode = match arguments.command {
+        Some(Command::Check { defaults: true }) => return check::print(&config::reference()),
+        Some(Command::Passwd(command)) => return passwd::run(command),
+        Some(Command::Check { .. }) => |loaded| check::run(&loaded),
+        Some(Command::Serve) | None => serve::run,
+    };
     match load(arguments.options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
-        Ok(loaded) => match arguments.command {
-            Some(Command::Check { .. }) => check::run(&loaded),
-            Some(Command::Serve) | None => serve::run(loaded),
-        },
+        Ok(loaded) => run(loaded),
     }
 }
 

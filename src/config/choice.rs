@@ -12,6 +12,15 @@ macro_rules! choices {
             $( $(#[$doc])* $Name, )+
         }
 
+        impl $Choice {
+            /// As the file has it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( Self::$Name => $name, )+
+                }
+            }
+        }
+
         impl Value for $Choice {
             fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
                 match written.text()? {
@@ -21,9 +30,7 @@ macro_rules! choices {
             }
 
             fn show(&self) -> String {
-                match self {
-                    $( Self::$Name => concat!("\"", $name, "\"").into(), )+
-                }
+                format!("\"{}\"", self.name())
             }
 
             fn allowed(_: &Range) -> String {
@@ -62,6 +69,20 @@ choices! {
         Sled = "sled",
         /// On disk, with fjall.
         Fjall = "fjall",
+    }
+
+    /// Which part of a client certificate is the user name.
+    CertificateUser {
+        /// None: certificates say who may connect, not who it is.
+        None = "none",
+        /// The common name of the subject.
+        CommonName = "cn",
+        /// The first DNS name among the alternative names.
+        Dns = "san_dns",
+        /// The first mail address among them.
+        Email = "san_email",
+        /// The first URI among them.
+        Uri = "san_uri",
     }
 
     /// What an acknowledgement promises.

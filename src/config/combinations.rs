@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use super::{Config, Durability, Endpoint, Engine, LISTENERS_MAX, Listener, Mistake, Origins};
+use super::{
+    Config, Durability, Endpoint, Engine, LISTENERS_MAX, Listener, Mistake, Origins, auth,
+};
 
 /// What no broker can be, though each value alone is right.
 pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
@@ -11,6 +13,7 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         let problem = problem.or_else(|| (index == LISTENERS_MAX).then(too_many));
         found.extend(problem.map(|text| at_listener(index, origins, text)));
     }
+    found.extend(auth::mistakes(config, origins));
     found.extend(engine_without_its_promise(config).map(|(key, text)| Mistake {
         origin: origins.of(key).clone(),
         key: key.into(),
@@ -36,7 +39,9 @@ fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static
 
 /// What is possible, but hardly meant.
 pub(super) fn warnings(config: &Config, origins: &Origins) -> Vec<Mistake> {
-    let closed = config.listeners.iter().enumerate().filter(|(_, it)| !it.allow_anonymous);
+    let accepts_nobody_at_all =
+        |it: &Listener| !it.allow_anonymous && it.auth.chain(&config.auth.chain).is_empty();
+    let closed = config.listeners.iter().enumerate().filter(|(_, it)| accepts_nobody_at_all(it));
     let mut found: Vec<Mistake> =
         closed.map(|(index, it)| at_listener(index, origins, accepts_nobody(it))).collect();
     for (key, hint) in hints(config) {
@@ -118,8 +123,8 @@ fn overlap(one: IpAddr, other: IpAddr) -> bool {
 
 fn accepts_nobody(listener: &Listener) -> String {
     format!(
-        "{} accepts no client: to let everyone in, set allow_anonymous = true \
-         or start with --allow-anonymous",
+        "{} accepts no client: set auth.chain, or to let everyone in, set \
+         allow_anonymous = true or start with --allow-anonymous",
         listener.endpoint
     )
 }

@@ -181,8 +181,9 @@ impl<T: Entry> Value for Vec<T> {
     fn read(written: &Written<'_>, _: &Range) -> Result<Self, String> {
         let texts = match written {
             Written::Texts(texts) => texts.as_slice(),
-            Written::Text("") => &[],
+            Written::Text("") | Written::Bare("") => &[],
             Written::Text(text) => std::slice::from_ref(text),
+            Written::Bare(text) => &text.split(',').map(str::trim).collect::<Vec<_>>(),
             _ => return Err(written.instead_of("a text in quotes or a list of such texts")),
         };
         match texts.len() {

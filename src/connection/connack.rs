@@ -1,6 +1,6 @@
 //! How a connection begins and ends in the client's eyes: CONNACK and DISCONNECT from the server.
 
-use super::{Connection, Ended, Link, Output, State};
+use super::{Connection, DURABILITY_PROPERTY, Ended, Link, Output, State};
 use crate::codec::{ConnAck, Disconnect, Packet};
 use crate::request;
 use crate::types::{ClientId, Protocol, QoS, ReasonCode};
@@ -22,7 +22,7 @@ impl Connection {
     /// CONNACK with success and with the limits that hold here.
     ///
     /// Where it is too large for the client, what it can do without is left out
-    /// (`[MQTT-3.1.2-24]`); where that is not enough the connection cannot be.
+    /// (`[MQTT-3.1.2-24]`, `[MQTT-3.2.2-20]`); where that is not enough the connection cannot be.
     pub(super) fn accept_connect(&mut self, decided: &request::ConnAck, output: &mut Output) {
         let (State::Connected(link) | State::Leaving { link, .. }) = &mut self.state else {
             return;
@@ -45,13 +45,16 @@ impl Connection {
             shared_subscription_available: no(limits.shared_subscriptions),
             server_keep_alive_secs: decided.server_keep_alive_secs,
             response_information,
+            user_properties: limits.durability.map(announced).into_iter().collect(),
             authentication_method: link.method.as_deref(),
             authentication_data: link.method.as_ref().and(decided.authentication_data.as_deref()),
             ..ConnAck::default()
         };
+        let silent = ConnAck { user_properties: Vec::new(), ..full.clone() };
         let bare =
-            ConnAck { response_information: None, topic_alias_maximum: None, ..full.clone() };
+            ConnAck { response_information: None, topic_alias_maximum: None, ..silent.clone() };
         link.acknowledged = link.write_connack(full, protocol, output)
+            || link.write_connack(silent, protocol, output)
             || link.write_connack(bare, protocol, output);
         if !link.acknowledged {
             let (reason, why) = (ReasonCode::PacketTooLarge, "CONNACK is too large for the client");
@@ -107,6 +110,11 @@ impl Link {
         let packet = Disconnect { reason, reason_string, ..Disconnect::default() };
         self.write(&Packet::Disconnect(packet), Protocol::V5, output)
     }
+}
+
+/// What an acknowledgement promises.
+fn announced(durability: &'static str) -> (&'static str, &'static str) {
+    (DURABILITY_PROPERTY, durability)
 }
 
 /// What is available goes without saying.

@@ -31,12 +31,18 @@ pub struct Limits {
     pub topic_levels_max: usize,
     /// The longest client identifier, in bytes.
     pub client_id_bytes_max: usize,
+    /// What an acknowledgement promises, told to MQTT 5 clients as the user property
+    /// [`DURABILITY_PROPERTY`].
+    pub durability: Option<&'static str>,
     /// Told to clients that request response information.
     pub response_information: Option<String>,
 }
 
 /// The most that a remaining length can count, in bytes (section 2.1.4).
 pub const PACKET_BYTES_MAX: u32 = 268_435_455;
+
+/// The name of the user property of CONNACK that tells what an acknowledgement promises.
+pub const DURABILITY_PROPERTY: &str = "durability";
 
 /// The largest CONNECT, in bytes: what may be sent by somebody nobody knows yet.
 pub const CONNECT_BYTES_MAX: usize = 1 << 20;
@@ -63,6 +69,7 @@ impl Default for Limits {
             allow_zero_length_client_id: true,
             topic_levels_max: TOPIC_LEVELS_USUAL,
             client_id_bytes_max: 65_535,
+            durability: None,
             response_information: None,
         }
     }

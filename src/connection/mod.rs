@@ -22,7 +22,9 @@ mod output;
 mod tests;
 
 pub use fault::{Ended, Fault};
-pub use limits::{ALIASES_OUT_MAX, CONNECT_BYTES_MAX, Limits, PACKET_BYTES_MAX};
+pub use limits::{
+    ALIASES_OUT_MAX, CONNECT_BYTES_MAX, DURABILITY_PROPERTY, Limits, PACKET_BYTES_MAX,
+};
 pub use output::{Output, SHARED_BODY_MIN};
 
 use std::collections::VecDeque;

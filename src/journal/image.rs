@@ -10,8 +10,8 @@ use crate::types::{
 
 /// The state that all changes so far, applied in their order, have left.
 ///
-/// Every change sets or removes something that it names, whatever was there before, or raises a
-/// number. So a stretch of the journal that is applied a second time changes nothing, as long as
+/// Every change sets or removes something that it names, whatever was there before, or raises the
+/// next queue number. So a stretch of the journal that is applied a second time changes nothing, as long as
 /// all that came behind it follows again: whoever folds old groups into [`Self::changes`] may stop
 /// anywhere between writing those and removing the groups. What must not happen is that a group is
 /// left out and one behind it is not.
@@ -43,9 +43,11 @@ pub struct SessionImage {
     /// Further unfinished deliveries, none of them [`Unfinished::Released`], that only a store has:
     /// their numbers are not in `queue`. [`Image::changes`] does not tell of them.
     pub backlog: Backlog,
-    /// The queue number that no message has had: the next one gets it.
+    /// One more than the highest queue number that a change has told of. A message whose changes
+    /// have cancelled out is told of by none: the next one gets a number that is neither below this
+    /// one nor below `sent_before`.
     pub next_number: u64,
-    /// Messages with numbers below this may have been sent before the connection was lost.
+    /// Messages with numbers below this may have been sent, and those from it on have not.
     pub sent_before: u64,
     /// To be published.
     pub will: Option<Will>,
@@ -185,10 +187,7 @@ impl SessionImage {
                 self.use_up(number);
                 self.queue.remove(&number);
             }
-            Change::Sent { before, .. } => {
-                self.sent_before = self.sent_before.max(before);
-                self.next_number = self.next_number.max(before);
-            }
+            Change::Sent { before, .. } => self.sent_before = before,
             Change::WillArmed { will, .. } => self.will = Some(will),
             Change::WillCleared { .. } => self.will = None,
             Change::SessionOpened { .. }
@@ -224,7 +223,7 @@ impl SessionImage {
     fn numbers(&self, session: SessionNumber) -> impl Iterator<Item = Change> + use<> {
         let sent = Change::Sent { session, before: self.sent_before };
         let sent = (self.sent_before > 0).then_some(sent);
-        let told = self.queue.keys().last().map_or(0, |last| last + 1).max(self.sent_before);
+        let told = self.queue.keys().last().map_or(0, |last| last + 1).max(self.backlog.to);
         let last = self.next_number.checked_sub(1).filter(|_| told < self.next_number);
         sent.into_iter().chain(last.map(|number| Change::Settled { session, number }))
     }

@@ -7,9 +7,11 @@
 mod backlog;
 mod image;
 pub mod record;
+mod report;
 
 pub use backlog::{Backlog, Load, Page, Stored};
 pub use image::{Image, QueuedMessage, SessionImage, Unfinished};
+pub use report::{Durations, StoreFigures, StoreReport, StoreState};
 
 use crate::request::{EXPIRY_NEVER, Will};
 use crate::types::{
@@ -19,11 +21,6 @@ use crate::types::{
 /// Names a session in the journal: never reused, unlike its key in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionNumber(pub u64);
-
-/// Queue numbers that a session may have used beyond those that a store tells of: a delivery that is
-/// queued and settled before either is written leaves a trace only where its number is the last of
-/// so many.
-pub const NUMBERS_UNTOLD_MAX: u64 = 1024;
 
 /// All changes of one burst: durable together or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,8 +60,10 @@ pub enum Change {
         retain: bool,
         subscription_ids: SubscriptionIds,
     },
-    /// Messages with numbers below `before` may have been sent, and none of these numbers is given
-    /// to another message. Noted when the connection is lost: until then all may have been.
+    /// Messages with numbers below `before`, and no others, may have been sent by the time that the
+    /// next such change is durable: none of these numbers is given to another message. While the
+    /// session is connected it is ahead of what is sent; when the connection is lost it is exact.
+    /// The last one counts, whether it is higher or lower than those before.
     Sent { session: SessionNumber, before: u64 },
     /// PUBREC came: from now on the exchange is a PUBREL, never again a PUBLISH.
     PubRecSeen { session: SessionNumber, number: u64 },

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
 
+use super::paused::Paused;
 use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::Authenticator;
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
+use crate::journal::StoreState;
 use crate::request::{Connect, Outgoing, Request};
 use crate::store::{Commits, Event};
 use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
@@ -30,9 +33,12 @@ pub struct Shared {
     /// of one connection, never across an await, a system call on a socket, or encoding. Batches go
     /// to the store inside it, so that their order there is the order of decisions.
     core: Mutex<Core>,
-    commits: Commits,
-    /// Connections that are not read from until the store has caught up. Locked for a push or a drain.
-    paused: Mutex<Vec<Arc<WakeCell>>>,
+    pub(super) commits: Commits,
+    pub(super) paused: Paused,
+    /// What an acknowledgement promises.
+    pub(super) durability: &'static str,
+    /// The store has failed.
+    pub(super) failure: Notify,
     /// Decides about credentials; asked outside the lock.
     pub authenticator: Box<dyn Authenticator>,
     /// What every connection is held to.
@@ -57,6 +63,8 @@ pub struct Shared {
 pub struct Setup {
     /// What every connection is held to.
     pub limits: Limits,
+    /// What an acknowledgement promises: the name of the level.
+    pub durability: &'static str,
     /// Decides about credentials.
     pub authenticator: Box<dyn Authenticator>,
     /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
@@ -78,10 +86,12 @@ pub struct Traffic {
     pub sent: u64,
 }
 
-struct Core {
-    broker: Broker,
+pub(super) struct Core {
+    pub(super) broker: Broker,
     /// Nobody is let in any more.
     stopping: bool,
+    /// Nothing is kept any more: who comes in now would be promised what nobody holds.
+    store_failed: bool,
     /// By the slot of their [`ConnId`].
     cells: Vec<Option<Arc<WakeCell>>>,
 }
@@ -120,9 +130,16 @@ impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
     pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
-            core: Mutex::new(Core { broker, stopping: false, cells: Vec::new() }),
+            core: Mutex::new(Core {
+                broker,
+                stopping: false,
+                store_failed: false,
+                cells: Vec::new(),
+            }),
             commits,
-            paused: Mutex::new(Vec::new()),
+            paused: Paused::default(),
+            durability: setup.durability,
+            failure: Notify::new(),
             authenticator: setup.authenticator,
             limits: Arc::new(setup.limits),
             clock,
@@ -178,7 +195,12 @@ impl Shared {
 
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
+        let report = self.store_report();
         self.act(|core, now, actions| {
+            if report.state == StoreState::Failed {
+                self.fail(core, actions);
+            }
+            core.broker.handle_store_report(report);
             core.broker.handle_deadline(now, actions);
             core.broker.next_deadline()
         })
@@ -204,22 +226,7 @@ impl Shared {
 
     fn handle_committed(&self, lsn: Lsn) {
         self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
-        if !self.commits.is_congested() {
-            self.paused.lock().drain(..).for_each(|cell| cell.resume());
-        }
-    }
-
-    /// Whether the store is so far behind that nothing more is to be read from this connection. It
-    /// is woken when the store has caught up.
-    pub fn must_pause(&self, link: &Link) -> bool {
-        if !self.commits.is_congested() {
-            return false;
-        }
-        if link.cell.pause() {
-            self.paused.lock().push(Arc::clone(&link.cell));
-        }
-        // The store may have caught up before it could see that somebody waits.
-        self.commits.is_congested()
+        self.resume_paused();
     }
 
     /// Makes durable what is waiting for the store. Nothing is to be asked of the broker afterwards.
@@ -236,7 +243,7 @@ impl Shared {
     }
 
     /// One hold on behalf of no connection, and the wakes that follow from it.
-    fn act<R>(&self, act: impl FnOnce(&mut Core, Timestamp, &mut Actions) -> R) -> R {
+    pub(super) fn act<R>(&self, act: impl FnOnce(&mut Core, Timestamp, &mut Actions) -> R) -> R {
         let (mut actions, mut wakes) = (Actions::default(), Vec::new());
         let mut core = self.hold();
         let result = act(&mut core, self.clock.now(), &mut actions);
@@ -250,15 +257,19 @@ impl Shared {
     /// Has the store keep what was decided. What waits for a batch that it did not take is never
     /// sent: the client gets no acknowledgement and keeps its message.
     fn commit(&self, core: &mut Core, actions: &mut Actions) {
-        actions.load.drain(..).for_each(|load| self.commits.load(load));
+        core.broker.take_loads().for_each(|load| self.commits.load(load));
         let Some(batch) = core.broker.take_batch() else { return };
         match self.commits.submit(batch) {
             Ok(durable) => core.broker.handle_committed(durable, actions),
-            Err(error) => {
-                if self.mistakes.admit(self.clock.now()) {
-                    tracing::error!(%error, "the store took no changes");
-                }
-            }
+            Err(_) => self.fail(core, actions),
+        }
+    }
+
+    /// The store has failed. Whoever is there goes on with what needs no disk.
+    fn fail(&self, core: &mut Core, actions: &mut Actions) {
+        if !std::mem::replace(&mut core.store_failed, true) {
+            core.broker.handle_store_full(true, self.clock.now(), actions);
+            self.failure.notify_one();
         }
     }
 
@@ -269,8 +280,11 @@ impl Shared {
 
 impl Core {
     fn connect(&mut self, connect: Connect, link: &mut Link, visit: &mut Visit) {
-        if self.stopping {
-            visit.refused = Some(ReasonCode::ServerShuttingDown);
+        if self.stopping || self.store_failed {
+            visit.refused = Some(match self.stopping {
+                true => ReasonCode::ServerShuttingDown,
+                false => ReasonCode::ServerUnavailable,
+            });
             return;
         }
         match self.broker.handle_connect(connect, visit.now, &mut visit.actions) {

@@ -1,13 +1,16 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
 mod deadlines;
+mod identity;
 mod listeners;
 pub mod log;
 mod persistence;
+mod recovery;
 mod reload;
 mod running;
 mod settings;
 mod signals;
+mod supervisor;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,23 +20,27 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
 
-use crate::auth::NoCredentials;
 use crate::config::Config;
+use crate::identity::Reloader;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
 use listeners::Bound;
 use reload::TlsReloader;
 use signals::Signals;
+use supervisor::Supervisor;
 
 /// A server that has its addresses and does not serve them yet: clients wait in the backlog.
 pub struct Server {
     runtime: Runtime,
     listeners: Vec<Bound>,
     shared: Arc<Shared>,
+    reloader: Reloader,
     config: Config,
+    supervisor: Supervisor,
 }
 
 /// Why a server did not start.
@@ -48,21 +55,36 @@ pub enum Error {
     /// All the addresses and files that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// A source of credentials cannot be used.
+    #[error("{0}")]
+    Identity(#[source] SourcesError),
     /// What was kept cannot be had, or is in use.
     #[error("{0}")]
     Store(#[source] StoreError),
+    /// Nothing could be kept any more. What was acknowledged is on disk: the next start has it.
+    #[error("stopped because nothing could be kept any more: {0}")]
+    StoreFailed(String),
 }
 
+/// Why serving is over.
+enum End {
+    Asked,
+    StoreFailed(String),
+}
+
+/// In which a store writes what is waiting for it, at the end.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// Serves until SIGTERM or SIGINT, then says goodbye to the clients. A second signal spares that.
+/// The service manager hears of it.
 ///
 /// # Errors
 ///
-/// [`Error`], before anybody is served.
+/// [`Error`]: [`Error::StoreFailed`] after a while of serving, any other before anybody is served.
 pub fn run(config: Config) -> Result<(), Error> {
-    let server = Server::bind(config)?;
+    let server = Server::bind_for(config, Supervisor::of_process())?;
     let mut signals = server.install_signals()?;
-    server.serve(async || signals.next().await);
-    Ok(())
+    server.serve(async || signals.next().await)
 }
 
 impl Server {
@@ -70,17 +92,23 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Listen`] with every address that is not to be had, [`Error::Store`],
+    /// [`Error::Listen`] with every address that is not to be had, [`Error::Identity`],
+    /// [`Error::Store`],
     /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
+        Self::bind_for(config, Supervisor::none())
+    }
+
+    fn bind_for(config: Config, supervisor: Supervisor) -> Result<Self, Error> {
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
         let context = runtime.enter();
         let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
-        let setup = settings::setup(&config, Box::new(NoCredentials));
-        let shared = persistence::open(&config, clock, setup).map_err(Error::Store)?;
-        Ok(Self { runtime, listeners, shared, config })
+        let sources = identity::open(&config, clock).map_err(Error::Identity)?;
+        let setup = settings::setup(&config, Box::new(sources.identities));
+        let shared = persistence::open(&config, clock, setup, supervisor).map_err(Error::Store)?;
+        Ok(Self { runtime, listeners, shared, reloader: sources.reloader, config, supervisor })
     }
 
     /// The addresses where it listens, in the order of the configuration, ports that the system
@@ -91,9 +119,14 @@ impl Server {
 
     /// Serves until `stop` is over once, then says goodbye to the clients for as long as
     /// `shutdown_grace_secs`, or until `stop` is over a second time.
-    pub fn serve(self, mut stop: impl AsyncFnMut()) {
-        let Self { runtime, listeners, shared, config } = self;
-        runtime.block_on(async {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoreFailed`] if it ended by itself for that reason, in the same way: who restarts
+    /// it gets a server that keeps things again.
+    pub fn serve(self, mut stop: impl AsyncFnMut()) -> Result<(), Error> {
+        let Self { runtime, listeners, shared, reloader, config, supervisor } = self;
+        let end = runtime.block_on(async {
             let mut tasks = JoinSet::new();
             match TlsReloader::start(&listeners, shared.clock) {
                 Ok(reloader) => drop(tasks.spawn(reloader.obey_hangup())),
@@ -101,25 +134,45 @@ impl Server {
             }
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
+            tasks.spawn(signals::reload_on_hangup(reloader));
             tracing::info!("ready");
+            supervisor.ready();
 
-            stop().await;
-            tasks.shutdown().await;
+            let end = tokio::select! {
+                () = stop() => End::Asked,
+                reason = shared.store_failure() => End::StoreFailed(reason),
+            };
             let grace = Duration::from_secs(config.limits.shutdown_grace_secs);
+            supervisor.stopping(end.status(), grace + FINISH_TIME_MAX);
+            tasks.shutdown().await;
             tokio::select! {
                 () = say_goodbye(&shared, grace) => {}
                 () = stop() => tracing::warn!("stopped without waiting for the clients"),
             }
+            end
         });
         // Whoever is still there has had its time.
         runtime.shutdown_background();
         shared.finish();
         tracing::info!("stopped");
+        match end {
+            End::Asked => Ok(()),
+            End::StoreFailed(reason) => Err(Error::StoreFailed(reason)),
+        }
     }
 
     fn install_signals(&self) -> Result<Signals, Error> {
         let _context = self.runtime.enter();
         Signals::install().map_err(Error::Signals)
+    }
+}
+
+impl End {
+    fn status(&self) -> &str {
+        match self {
+            Self::Asked => "stopping",
+            Self::StoreFailed(_) => "stopping: the store has failed",
+        }
     }
 }
 

@@ -6,33 +6,42 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use super::recovery::Recovery;
 use super::settings;
+use super::supervisor::Supervisor;
 use crate::broker::Broker;
 use crate::config::{self, Config, Engine};
 use crate::net::{Clock, Entropy, Setup, Shared};
 use crate::store::{
-    CommitSettings, Commits, Durability, EngineOptions, FjallStore, Progress, Recovered, SledStore,
-    Store, StoreError, recover,
+    CommitSettings, Commits, Durability, EngineOptions, FjallStore, Recovered, RoomSettings,
+    SledStore, Store, StoreError, recover,
 };
 
 /// How much a power cut may cost where the kernel's word is enough.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-/// Records between two lines about a recovery under way.
-const REPORT_RECORDS: u64 = 1 << 20;
 
 /// The shared part of a server, with everything that its store remembers.
 ///
 /// # Errors
 ///
 /// [`StoreError`] if the store cannot be opened or read: in use, damaged, of another version.
-pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, StoreError> {
+pub fn open(
+    config: &Config,
+    clock: Clock,
+    setup: Setup,
+    supervisor: Supervisor,
+) -> Result<Arc<Shared>, StoreError> {
     let entropy = Entropy::default().draw();
     let settings = settings::broker(config);
-    let Some(mut store) = open_engine(config)? else {
+    let room = room(config);
+    let mut recovery = Recovery::begin(clock, supervisor);
+    let Some(mut store) = open_engine(config, &room)? else {
         let broker = Broker::new(settings, entropy, clock.now());
         return Ok(Arc::new(Shared::new(broker, Commits::none(), clock, setup)));
     };
-    let Recovered { image, last, quarantined, lost } = recover(&mut *store, &mut report())?;
+    recovery.note_opened();
+    let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
+    let Recovered { image, last, quarantined, lost } = recovered;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
     let (engine, durability) = (config.store.engine, config.store.durability);
     let millis = clock.micros() / 1000;
@@ -43,19 +52,20 @@ pub fn open(config: &Config, clock: Clock, setup: Setup) -> Result<Arc<Shared>, 
     let broker = Broker::restore(settings, entropy, clock.now(), image, last);
     let owner = Arc::new(OnceLock::<Weak<Shared>>::new());
     let told = Arc::clone(&owner);
-    let commits = Commits::start(
+    let commits = Commits::start_on_disk(
+        room,
         store,
         last,
         commit_settings(config),
         Box::new(move || clock.micros()),
         Box::new(move |event| {
-            if let Some(shared) = told.get().and_then(Weak::upgrade) {
+            if let Some(shared) = told.wait().upgrade() {
                 shared.handle_store(event);
             }
         }),
     )?;
     let shared = Arc::new(Shared::new(broker, commits, clock, setup));
-    // Nothing is committed before somebody visits the broker.
+    // The store's thread waits for it with the first that it has to tell.
     let _ = owner.set(Arc::downgrade(&shared));
     Ok(shared)
 }
@@ -67,34 +77,32 @@ fn commit_settings(config: &Config) -> CommitSettings {
     CommitSettings { sync_interval, journal_bytes_max, ..CommitSettings::default() }
 }
 
-fn open_engine(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {
-    let directory = config.store.data_dir.as_deref().unwrap_or(Path::new("./data"));
+fn room(config: &Config) -> RoomSettings {
+    RoomSettings {
+        directory: config.store.data_dir.clone().unwrap_or_else(|| "./data".into()),
+        free_bytes_min: config.store.free_bytes_min,
+        ballast_bytes: config.store.ballast_bytes,
+    }
+}
+
+fn open_engine(config: &Config, room: &RoomSettings) -> Result<Option<Box<dyn Store>>, StoreError> {
     let durability = match config.store.durability {
         config::Durability::Os => Durability::Os,
         config::Durability::Disk | config::Durability::Memory => Durability::Disk,
     };
-    let options = EngineOptions { durability, ..EngineOptions::default() };
+    let free_bytes_min = room.kept_bytes();
+    let options = EngineOptions { durability, free_bytes_min, ..EngineOptions::default() };
     Ok(Some(match config.store.engine {
         Engine::Memory => return Ok(None),
-        Engine::Sled => Box::new(SledStore::open(prepared(directory)?, &options)?),
-        Engine::Fjall => Box::new(FjallStore::open(prepared(directory)?, &options)?),
+        Engine::Sled => Box::new(SledStore::open(prepared(room)?, &options)?),
+        Engine::Fjall => Box::new(FjallStore::open(prepared(room)?, &options)?),
     }))
 }
 
-/// The directory, made if it is not there: for its owner alone.
-fn prepared(directory: &Path) -> Result<&Path, StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    Ok(directory)
-}
-
-/// Says how far a long recovery is.
-fn report() -> impl FnMut(Progress) {
-    let mut next = REPORT_RECORDS;
-    move |progress: Progress| {
-        if progress.records >= next {
-            next += REPORT_RECORDS;
-            let Progress { records, bytes, bytes_total } = progress;
-            tracing::info!(records, bytes, bytes_total, "recovering");
-        }
-    }
+/// The data directory, made if it is not there: for its owner alone. An engine can be opened in it
+/// even if the disk is full.
+fn prepared(room: &RoomSettings) -> Result<&Path, StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(&room.directory)?;
+    room.make_way();
+    Ok(&room.directory)
 }

@@ -27,9 +27,12 @@ impl Running {
         let addresses = server.addresses();
         let (stop, mut stopped) = mpsc::channel(1);
         let serve = move || {
-            server.serve(async || {
+            let served = server.serve(async || {
                 stopped.recv().await;
-            })
+            });
+            if let Err(error) = served {
+                tracing::error!("{error}");
+            }
         };
         let thread = std::thread::Builder::new().name("fulmar-server".into()).spawn(serve);
         let thread = Some(thread.map_err(Error::Runtime)?);

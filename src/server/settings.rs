@@ -9,7 +9,7 @@ use crate::connection::Limits;
 use crate::net::{Keepalive, Setup, TcpOptions};
 use crate::request::EXPIRY_NEVER;
 use crate::retained::RetainedLimits;
-use crate::session::{QueueLimits, QueueRule};
+use crate::session::{QueueLimits, QueueRule, Window};
 use crate::subscriptions::ShareStrategy;
 
 /// Topics whose receivers the broker remembers: more than a busy server has in use at a time, and a
@@ -25,6 +25,10 @@ pub fn broker(config: &Config) -> Settings {
         sessions_max: config.session.sessions_max,
         subscriptions_max: config.limits.subscriptions_per_client_max,
         queue: queue(&config.session),
+        window: Window {
+            messages_max: config.session.window_messages_max,
+            bytes_max: config.session.window_bytes_max,
+        },
         queue_qos0_offline: config.session.queue_qos0_offline,
         in_flight_max: config.mqtt.inflight_messages_max,
         receive_maximum: config.mqtt.receive_maximum,
@@ -56,6 +60,7 @@ pub fn broker(config: &Config) -> Settings {
 pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
     Setup {
         limits: connection(config),
+        durability: config.store.durability.name(),
         authenticator,
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
         re_authentication_timeout: Duration::from_secs(
@@ -98,6 +103,7 @@ fn connection(config: &Config) -> Limits {
         allow_zero_length_client_id: mqtt.allow_empty_client_id,
         topic_levels_max: limits.topic_levels_max,
         client_id_bytes_max: limits.client_id_bytes_max,
+        durability: mqtt.announce_durability.then(|| config.store.durability.name()),
         response_information: (!information.is_empty()).then(|| information.clone()),
     }
 }
@@ -142,6 +148,16 @@ mod tests {
 
         config.mqtt.session_expiry_max_secs = SessionExpiryMax::Secs(60);
         assert_eq!(broker(&config).session_expiry_max_secs, 60);
+    }
+
+    #[test]
+    fn the_level_is_announced_unless_that_is_turned_off() {
+        let mut config = Config::default();
+        config.store.durability = config::Durability::Os;
+        assert_eq!(connection(&config).durability, Some("os"));
+
+        config.mqtt.announce_durability = false;
+        assert_eq!(connection(&config).durability, None);
     }
 
     #[test]

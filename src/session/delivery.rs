@@ -40,9 +40,21 @@ pub enum QueueRule {
     DropOldest,
 }
 
-/// Nothing was queued: the limit is reached.
+/// How much of a queue that is on disk is held in memory for a connection to send from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueFull;
+pub struct Window {
+    /// Messages not sent yet, at least 1.
+    pub messages_max: usize,
+    /// Their bytes, as [`Message::len`] counts: the message that passes the limit is the last one.
+    pub bytes_max: usize,
+}
+
+/// The message was not queued: the limit is reached.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct QueueFull {
+    /// Older messages that made way all the same, as in [`Offered`].
+    pub dropped: Vec<Option<u64>>,
+}
 
 /// A queued message's place.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,6 +91,9 @@ pub enum AckError {
     Unknown,
     /// The exchange is at another step.
     OutOfPlace,
+    /// An earlier process may have sent the message, and it has not been loaded yet: it is sent again
+    /// before its answer counts.
+    NotLoaded,
 }
 
 /// What holds for one pull.

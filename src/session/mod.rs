@@ -4,7 +4,10 @@
 mod delivery;
 mod direct;
 mod inbound;
+mod numbers;
 mod outbound;
+mod paged;
+mod reservation;
 mod ring;
 #[cfg(test)]
 mod tests;
@@ -13,6 +16,7 @@ use std::collections::BTreeMap;
 
 pub use delivery::{
     AckError, Context, DropCause, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule,
+    Window,
 };
 pub use inbound::{Inbound, Taken};
 pub use outbound::Outbound;
@@ -44,6 +48,8 @@ pub struct Session {
     pub inbound: Inbound,
     /// Messages for the client.
     pub outbound: Outbound,
+    /// How many messages the broker has last counted in its backlog.
+    pub backlog_counted: u64,
     /// The will of the connection that it has, or one whose delay is running.
     pub will: Option<Box<Will>>,
     /// When the will is due, while its delay is running.
@@ -66,6 +72,7 @@ impl Session {
             subscriptions: BTreeMap::new(),
             inbound: Inbound::default(),
             outbound: Outbound::default(),
+            backlog_counted: 0,
             will: None,
             will_due: None,
             gate: Lsn::NONE,

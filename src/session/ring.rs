@@ -40,6 +40,8 @@ pub struct Entry {
 pub enum State {
     /// Not sent yet.
     Queued(Message),
+    /// An earlier process may have sent it; this one has not.
+    Restored(Message),
     /// PUBLISH sent; PUBACK or PUBREC is due.
     Published(Message),
     /// PUBREC seen; PUBREL sent, PUBCOMP is due.
@@ -52,8 +54,18 @@ impl Entry {
     /// The message, as long as it may have to be sent.
     pub fn message(&self) -> Option<&Message> {
         match &self.state {
-            State::Queued(message) | State::Published(message) => Some(message),
+            State::Queued(message) | State::Restored(message) | State::Published(message) => {
+                Some(message)
+            }
             State::Released | State::Done => None,
+        }
+    }
+
+    /// The message, as long as this process has not sent it.
+    pub fn waiting(&self) -> Option<&Message> {
+        match &self.state {
+            State::Queued(message) | State::Restored(message) => Some(message),
+            State::Published(_) | State::Released | State::Done => None,
         }
     }
 
@@ -82,11 +94,31 @@ impl Ring {
         self.next
     }
 
-    /// Appends a message, whose number is at least [`Self::next`].
+    /// Uses up the number of the next message.
+    pub fn take_number(&mut self) -> u64 {
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        number
+    }
+
+    /// Appends a message, whose number is above all those here.
     pub fn push(&mut self, entry: Entry) {
-        debug_assert!(entry.number >= self.next, "numbers ascend");
-        self.next = entry.number + 1;
+        debug_assert!(self.entries.back().is_none_or(|last| last.number < entry.number), "ascend");
+        self.next = self.next.max(entry.number.saturating_add(1));
         self.entries.push_back(entry);
+    }
+
+    /// Takes away the messages from the one at `index` on.
+    pub fn split_off(&mut self, index: usize) -> VecDeque<Entry> {
+        let rest = self.entries.split_off(index);
+        // What is not held should not take up memory either.
+        self.entries.shrink_to(2 * self.entries.len());
+        rest
+    }
+
+    /// Where the first message stands whose number is at least `number`.
+    pub fn first_from(&self, number: u64) -> usize {
+        self.entries.partition_point(|entry| entry.number < number)
     }
 
     /// Forgets finished messages at the front; returns how many.

@@ -1,3 +1,5 @@
+mod paging;
+mod reserving;
 mod restored;
 
 use super::*;
@@ -128,7 +130,7 @@ fn a_full_queue_refuses_the_new_message_and_what_was_sent_does_not_count() {
         let mut outbound = Outbound::default();
         assert!(outbound.offer(new("a", qos), limits).is_ok());
         assert!(outbound.offer(new("b", qos), limits).is_ok());
-        assert_eq!(outbound.offer(new("c", qos), limits), Err(QueueFull));
+        assert_eq!(outbound.offer(new("c", qos), limits), Err(QueueFull::default()));
         assert!(outbound.offer(new("d", 1 - qos), limits).is_ok(), "the other queue has room");
 
         assert_eq!(sent(&mut outbound).len(), 3);
@@ -171,7 +173,7 @@ fn the_oldest_unsent_message_makes_way_where_the_rule_says_so() {
 #[test]
 fn a_message_that_no_room_can_be_made_for_is_refused() {
     let limits = QueueLimits { bytes_max: 3, rule: QueueRule::DropOldest, ..limits() };
-    assert_eq!(Outbound::default().offer(new("a", 1), limits), Err(QueueFull));
+    assert_eq!(Outbound::default().offer(new("a", 1), limits), Err(QueueFull::default()));
 }
 
 /// `[MQTT-3.3.2-5]`, and never an exchange that has begun.

@@ -18,7 +18,7 @@ pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
     CommitSettings, CommitState, CommitStats, Commits, Event, HISTOGRAM_MICROS, Histogram, Micros,
-    OnEvent, Progress, Recovered, recover,
+    OnEvent, Progress, Recovered, RoomSettings, recover,
 };
 pub use damage::set_aside;
 pub use error::StoreError;
@@ -81,6 +81,12 @@ pub trait Store: Send {
     ///
     /// [`StoreError`] if they cannot be counted.
     fn size_bytes(&self) -> Result<u64, StoreError>;
+
+    /// Whether room that it frees stays with it, for what comes later, instead of going back to the
+    /// file system.
+    fn keeps_freed_room(&self) -> bool {
+        false
+    }
 }
 
 /// One change to a store.

@@ -131,6 +131,11 @@ impl Store for SledStore {
     fn size_bytes(&self) -> Result<u64, StoreError> {
         Ok(occupied_bytes(self.directory())?)
     }
+
+    /// Its one file gets shorter only where the very end of it is free.
+    fn keeps_freed_room(&self) -> bool {
+        true
+    }
 }
 
 /// What sled leaves to us of making its files durable.

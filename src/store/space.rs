@@ -2,6 +2,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
 use super::StoreError;
 
 const BALLAST_NAME: &str = "ballast";
@@ -36,24 +39,28 @@ impl Watermark {
 }
 
 /// A file of no use but its size: given up when the disk is full, it makes the room in which the
-/// store can be folded, drained or repaired.
+/// store can be opened, folded, drained or repaired.
 #[derive(Debug)]
 pub struct Ballast {
     path: PathBuf,
 }
 
 impl Ballast {
-    /// Makes sure that `directory` holds `bytes` of ballast. What is there is kept.
+    /// The ballast of `directory`, whether there is any or not.
+    pub fn of(directory: &Path) -> Self {
+        Self { path: directory.join(BALLAST_NAME) }
+    }
+
+    /// Makes sure that there are `bytes` of it. What is there is kept.
     ///
     /// # Errors
     ///
     /// [`io::Error`] if there is no room for it: then no part of it remains.
-    pub fn lay(directory: &Path, bytes: u64) -> io::Result<Self> {
-        let ballast = Self { path: directory.join(BALLAST_NAME) };
-        if ballast.bytes()? != bytes {
-            fill(&ballast.path, bytes).inspect_err(|_| drop(fs::remove_file(&ballast.path)))?;
+    pub fn lay(&self, bytes: u64) -> io::Result<()> {
+        if self.bytes()? != bytes {
+            fill(&self.path, bytes).inspect_err(|_| drop(fs::remove_file(&self.path)))?;
         }
-        Ok(ballast)
+        Ok(())
     }
 
     /// Gives the room back, and says how much it was; 0 if it was given back before.
@@ -69,7 +76,12 @@ impl Ballast {
         Ok(bytes)
     }
 
-    fn bytes(&self) -> io::Result<u64> {
+    /// How much there is.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if the file system does not say.
+    pub fn bytes(&self) -> io::Result<u64> {
         match fs::metadata(&self.path) {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -123,9 +135,23 @@ pub(super) fn sync_all_below(directory: &Path) -> io::Result<()> {
     sync_directory(directory)
 }
 
-/// Written, not only made long: a hole takes no room and a compressing file system none for zeros.
+/// Makes a file that takes up so much room: a hole takes none.
+///
+/// Asked for the room as such a file system gives it at once, which spares a slow disk the writing.
 fn fill(path: &Path, bytes: u64) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let file = File::create(path)?;
+    if bytes == 0 {
+        return Ok(());
+    }
+    match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+        Ok(()) => file.sync_all(),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_noise(file, bytes),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// For file systems that cannot be asked. Not zeros: one that compresses gives no room to those.
+fn write_noise(mut file: File, bytes: u64) -> io::Result<()> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut left = bytes;
     while left > 0 {
@@ -172,8 +198,9 @@ mod tests {
         const BYTES: u64 = 1_000_001;
         let dir = tempfile::tempdir().expect("temporary directory");
 
-        Ballast::lay(dir.path(), BYTES).expect("laid");
-        let ballast = Ballast::lay(dir.path(), BYTES).expect("there already");
+        let ballast = Ballast::of(dir.path());
+        ballast.lay(BYTES).expect("laid");
+        ballast.lay(BYTES).expect("there already");
         assert!(occupied_bytes(dir.path()).expect("counted") >= BYTES);
 
         assert_eq!(ballast.release().expect("released"), BYTES);
@@ -184,8 +211,21 @@ mod tests {
     #[test]
     fn ballast_of_another_size_is_laid_anew() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        Ballast::lay(dir.path(), 10).expect("laid");
-        let ballast = Ballast::lay(dir.path(), 20).expect("laid");
+        let ballast = Ballast::of(dir.path());
+        ballast.lay(10).expect("laid");
+        ballast.lay(20).expect("laid");
         assert_eq!(ballast.release().expect("released"), 20);
+    }
+
+    #[test]
+    fn ballast_is_written_where_a_file_system_gives_no_room_on_demand() {
+        const BYTES: u64 = BALLAST_BLOCK_BYTES as u64 + 1;
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join(BALLAST_NAME);
+
+        write_noise(File::create(&path).expect("created"), BYTES).expect("written");
+
+        assert_eq!(Ballast::of(dir.path()).bytes().expect("counted"), BYTES);
+        assert!(occupied_bytes(dir.path()).expect("counted") >= BYTES);
     }
 }

@@ -26,8 +26,16 @@ impl Rig {
     }
 
     pub fn connect(&mut self, id: &str, keep_alive_secs: u16) -> ConnId {
+        self.connect_with(Protocol::V5, id, keep_alive_secs)
+    }
+
+    pub fn connect_v311(&mut self, id: &str, keep_alive_secs: u16) -> ConnId {
+        self.connect_with(Protocol::V311, id, keep_alive_secs)
+    }
+
+    fn connect_with(&mut self, protocol: Protocol, id: &str, keep_alive_secs: u16) -> ConnId {
         let connect = Connect {
-            protocol: Protocol::V5,
+            protocol,
             client_id: ClientId::new(id),
             client_id_assigned: false,
             clean_start: true,

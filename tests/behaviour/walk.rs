@@ -53,6 +53,7 @@ impl Walk {
         let world = World::with(|settings, _| {
             settings.queue.rule = rule;
             settings.queue.messages_max = 8;
+            settings.window.messages_max = 1 + seed as usize % 4;
             settings.retained.messages_max = 2;
             settings.queue_qos0_offline = seed & 1 == 0;
         });
@@ -98,6 +99,7 @@ impl Walk {
                 let secs = self.draw(40);
                 return self.world.advance_secs(secs);
             }
+            3 => return self.store(who),
             _ => {}
         }
         let Some(mut peer) = self.clients[who].take() else { return self.connect(who) };
@@ -109,6 +111,17 @@ impl Walk {
             _ => self.answer(who, &mut peer),
         }
         self.clients[who] = Some(peer);
+    }
+
+    /// The store has sorted in a part of what is durable of a queue.
+    fn store(&mut self, who: usize) {
+        let mut shell = self.world.shell().borrow_mut();
+        let mut sessions = shell.image.sessions.iter();
+        let found = sessions.find(|(_, kept)| kept.client_id.as_str() == IDS[who]);
+        let Some((session, next)) = found.map(|(number, kept)| (*number, kept.next_number)) else {
+            return;
+        };
+        shell.store(session, splitmix(&mut self.random) % (next + 1));
     }
 
     fn connect(&mut self, who: usize) {

@@ -9,13 +9,14 @@
 mod bytes;
 mod client;
 mod connect;
+mod pages;
 mod shell;
 mod world;
 
 pub use bytes::{connect_v5, packet, string};
 pub use client::{Client, ack, message, packet_id};
 pub use connect::{Connecting, will};
-pub use shell::{Authenticator, Commits, LinkId, Observed, Shell, splitmix};
+pub use shell::{Answers, Authenticator, Commits, LinkId, Observed, Shell, splitmix};
 pub use world::{World, settings};
 
 pub use fulmar::types::Protocol::{V5, V31, V311};

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use fulmar::auth::{Authenticator as _, NoCredentials, PeerInfo};
 use fulmar::broker::{Actions, Broker, Budget, Settings};
 use fulmar::connection::{Connection, Input, Limits, Output};
-use fulmar::journal::{Batch, Image};
+use fulmar::journal::{Batch, Image, SessionNumber};
 use fulmar::request::{AuthAnswer, AuthRequest, Request};
 use fulmar::types::{ConnId, Lsn, Timestamp};
+
+use super::pages::Pages;
 
 /// The glue between connections and the broker: what the network driver does, with byte queues
 /// where it has sockets and a number where it has a clock.
@@ -21,6 +23,10 @@ pub struct Shell {
     pub image: Image,
     /// The last of them.
     pub durable: Lsn,
+    /// What is sorted by session, so that the broker need not hold it in memory.
+    pub pages: Pages,
+    /// When loads are answered.
+    pub answers: Answers,
     settings: Settings,
     limits: Arc<Limits>,
     authenticator: Box<dyn Authenticator>,
@@ -58,6 +64,15 @@ pub enum Commits {
     /// At once, as with the store in memory.
     Immediate,
     /// When [`Shell::commit`] says so.
+    Delayed,
+}
+
+/// When the store answers a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// At once.
+    Immediate,
+    /// When [`Shell::answer`] says so.
     Delayed,
 }
 
@@ -99,6 +114,8 @@ impl Shell {
             settings,
             image: Image::default(),
             durable: Lsn::NONE,
+            pages: Pages::default(),
+            answers: Answers::Immediate,
             now,
             commits: Commits::Immediate,
             waiting: VecDeque::new(),
@@ -212,6 +229,21 @@ impl Shell {
         self.run();
     }
 
+    /// The store has sorted in the durable messages of a session below `before`, and says so.
+    pub fn store(&mut self, session: SessionNumber, before: u64) {
+        let stored = self.pages.sort(&self.image, session, before);
+        self.with_broker(|broker, _, actions| broker.handle_stored(&[stored], actions));
+        self.run();
+    }
+
+    /// The store answers one of the loads that wait. Those of one session are never two.
+    pub fn answer(&mut self, index: usize) {
+        let load = self.pages.asked.remove(index).expect("one that waits");
+        let page = self.pages.answer(&load);
+        self.with_broker(|broker, now, actions| broker.handle_loaded(page, now, actions));
+        self.run();
+    }
+
     /// The process dies. The store has everything up to `lsn`, whether the broker was told or not;
     /// the rest is lost, and so is every link. Another process goes on from the store.
     pub fn crash(&mut self, lsn: Lsn) {
@@ -220,7 +252,8 @@ impl Shell {
         self.links.clear();
         self.by_conn.clear();
         self.due.clear();
-        let (settings, image) = (self.settings.clone(), self.image.clone());
+        self.pages.asked.clear();
+        let (settings, image) = (self.settings.clone(), self.pages.split(self.image.clone()));
         self.broker = Broker::restore(settings, self.entropy, self.now, image, self.durable);
         self.journal();
     }
@@ -235,6 +268,12 @@ impl Shell {
 
     pub fn shut_down(&mut self) {
         self.with_broker(|broker, now, actions| broker.handle_shutdown(now, actions));
+        self.run();
+    }
+
+    /// The store has too little room, or has enough of it again.
+    pub fn set_disk_full(&mut self, full: bool) {
+        self.with_broker(|broker, now, actions| broker.handle_store_full(full, now, actions));
         self.run();
     }
 
@@ -402,6 +441,13 @@ impl Shell {
                 let mut actions = Actions::default();
                 self.broker.handle_committed(lsn, &mut actions);
                 self.wake(actions);
+            }
+        }
+        self.pages.asked.extend(self.broker.take_loads());
+        if self.answers == Answers::Immediate {
+            while let Some(load) = self.pages.asked.pop_front() {
+                let page = self.pages.answer(&load);
+                self.with_broker(|broker, now, actions| broker.handle_loaded(page, now, actions));
             }
         }
     }

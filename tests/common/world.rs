@@ -5,7 +5,7 @@ use std::time::Duration;
 use fulmar::broker::{Settings, Stats};
 use fulmar::connection::Limits;
 use fulmar::retained::RetainedLimits;
-use fulmar::session::{QueueLimits, QueueRule};
+use fulmar::session::{QueueLimits, QueueRule, Window};
 use fulmar::subscriptions::ShareStrategy;
 use fulmar::types::{Lsn, Protocol, QoS, Timestamp};
 
@@ -98,6 +98,11 @@ impl World {
         self.shell.borrow_mut().shut_down();
     }
 
+    /// The disk fills up, or has room again.
+    pub fn set_disk_full(&self, full: bool) {
+        self.shell.borrow_mut().set_disk_full(full);
+    }
+
     /// What the broker has counted.
     pub fn stats(&self) -> Ref<'_, Stats> {
         Ref::map(self.shell.borrow(), |shell| shell.broker.stats())
@@ -124,6 +129,7 @@ pub fn settings() -> Settings {
             bytes_max: 100 << 20,
             rule: QueueRule::RefuseNew,
         },
+        window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 1_000,
         receive_maximum: Limits::default().receive_maximum,

@@ -1,16 +1,15 @@
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::place::Place;
+use crate::trace::under_strace;
+
 /// Far longer than recovery takes here.
 const START_MAX: Duration = Duration::from_secs(60);
-
-/// So little that commits are folded in every cycle, and kills fall into the folding.
-const JOURNAL_BYTES_MAX: &str = "131072";
 
 /// The broker in a process of its own; killed and reaped when it is dropped.
 pub struct Broker {
@@ -21,7 +20,18 @@ pub struct Broker {
 impl Broker {
     /// Returns when it accepts connections. Panics with its log if it never does.
     pub fn start(place: &Place) -> Self {
-        let mut starting = Starting::spawn(place);
+        Self::start_with(place, place.command())
+    }
+
+    /// The same, with all that it does to files and sockets going to `trace`.
+    pub fn start_traced(place: &Place, trace: &Path) -> Self {
+        // "-D": the broker stays the child, which is killed.
+        let command = under_strace(&["-D"], &place.command(), trace);
+        Self::start_with(place, command)
+    }
+
+    fn start_with(place: &Place, command: Command) -> Self {
+        let mut starting = Starting::spawn(place, command);
         let began = Instant::now();
         loop {
             let ended = starting.has_ended();
@@ -38,7 +48,7 @@ impl Broker {
 
     /// Kills it on its way up, during recovery as likely as not.
     pub fn start_and_kill(place: &Place, after: Duration) {
-        let starting = Starting::spawn(place);
+        let starting = Starting::spawn(place, place.command());
         thread::sleep(after);
         drop(starting);
     }
@@ -46,6 +56,10 @@ impl Broker {
     /// SIGKILL. It is gone when this returns.
     pub fn kill(self) {
         drop(self);
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 
@@ -62,25 +76,9 @@ struct Starting {
 }
 
 impl Starting {
-    fn spawn(place: &Place) -> Self {
+    fn spawn(place: &Place, mut command: Command) -> Self {
         let log_at = fs::metadata(place.log()).map_or(0, |log| log.len());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
-        for (name, _) in std::env::vars_os() {
-            // Each FULMAR_ variable is a setting to the broker; those of the tests are not.
-            if name.to_string_lossy().starts_with("FULMAR_") {
-                command.env_remove(name);
-            }
-        }
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(place.path.join("data"))
-            .env("FULMAR_STORE__ENGINE", place.engine)
-            .env("FULMAR_STORE__DURABILITY", place.durability)
-            .env("FULMAR_STORE__JOURNAL_BYTES_MAX", JOURNAL_BYTES_MAX)
-            .env("FULMAR_SYS__INTERVAL_SECS", "0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(place.open_log());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(place.open_log());
         Self { child: Some(command.spawn().expect("the binary is built")), log_at }
     }
 
@@ -111,57 +109,4 @@ fn listening_on(log: &str) -> Option<SocketAddr> {
     let line = whole.lines().find(|line| line.contains("listening"))?;
     let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
     Some(address?.parse().expect("an address"))
-}
-
-/// A data directory with the broker's log and what the clients saw beside it. It stays behind
-/// where a test fails.
-pub struct Place {
-    engine: &'static str,
-    durability: &'static str,
-    path: PathBuf,
-}
-
-impl Place {
-    pub fn create(engine: &'static str, durability: &'static str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("crash-{engine}-{}-{number}", std::process::id());
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(path.join("data")).expect("target/tmp can be written");
-        Self { engine, durability, path }
-    }
-
-    /// Leaves everything there to be looked at.
-    pub fn keep(self) -> PathBuf {
-        std::mem::take(&mut std::mem::ManuallyDrop::new(self).path)
-    }
-
-    /// A new file beside the data.
-    pub fn create_file(&self, name: &str) -> File {
-        File::create(self.path.join(name)).expect("target/tmp can be written")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.path.join("log")
-    }
-
-    fn open_log(&self) -> File {
-        OpenOptions::new().create(true).append(true).open(self.log()).expect("a file of ours")
-    }
-
-    fn log_from(&self, offset: u64) -> String {
-        let bytes = fs::read(self.log()).unwrap_or_default();
-        let from = usize::try_from(offset).expect("a short log").min(bytes.len());
-        String::from_utf8_lossy(&bytes[from..]).into_owned()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // After a panic there may be something to see, unless the store never came to be.
-        if !thread::panicking() || fs::remove_dir(self.path.join("data")).is_ok() {
-            // A folder that stays behind harms no test.
-            let _ = fs::remove_dir_all(&self.path);
-        }
-    }
 }

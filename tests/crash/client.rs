@@ -1,3 +1,4 @@
+mod publishing;
 mod receiving;
 mod subscribing;
 
@@ -5,20 +6,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use fulmar::codec::{Ack, ConnAck, Connect, LastWill, Packet, Publish, PublishProperties};
-use fulmar::request::EXPIRY_NEVER;
+use fulmar::codec::{ConnAck, Connect, LastWill, Packet};
 use fulmar::types::{PacketId, Protocol, QoS, ReasonCode};
 
-use crate::common::{ack, packet_id};
 use crate::kill::Kind;
-use crate::ledger::{Ledger, NEVER, Violation, payload};
+use crate::ledger::{Ledger, NEVER, Violation};
 use crate::link::{Link, decoded};
 use crate::rng::Rng;
+use publishing::Unfinished;
 pub use subscribing::Standing;
 use subscribing::Wanted;
-
-/// Unfinished messages of one client: what the broker's Receive Maximum allows.
-const OUTGOING_MAX: usize = 20;
 
 /// As a message with the number 1 has it.
 const WILL_PAYLOAD: &[u8] = b"1:.";
@@ -26,7 +23,7 @@ const WILL_PAYLOAD: &[u8] = b"1:.";
 /// A client whose side of every exchange survives the broker, and its own connection.
 pub struct Client {
     pub name: String,
-    habits: Habits,
+    pub habits: Habits,
     /// The session is there: a CONNACK came.
     known: bool,
     outgoing: Vec<Unfinished>,
@@ -34,6 +31,8 @@ pub struct Client {
     incoming: BTreeMap<PacketId, (String, u64)>,
     wanted: Vec<Wanted>,
     link: Option<Link>,
+    /// The link that the present one takes the session over from, until that is accepted.
+    taken_over: Option<Link>,
 }
 
 /// What a client is there for.
@@ -41,22 +40,36 @@ pub struct Client {
 pub struct Habits {
     pub protocol: Protocol,
     pub publishes: bool,
-    /// Begins anew each time, and so has nothing that could be lost.
-    pub clean: bool,
-    /// 5.0 only: a will with its topic and its delay in seconds.
-    pub will: Option<(String, u32)>,
+    /// Under which name the ledger has what it receives, if anybody counts that.
+    pub account: Option<String>,
     /// Takes further subscriptions as it goes, and gives them up.
     pub collects: bool,
+    pub session: Lasting,
+    pub will: Option<WillPlan>,
+    /// In how many of a thousand cycles it is there.
+    pub presence: u64,
+    /// The disk may be full, so that the broker has no room for a message.
+    pub may_be_refused: bool,
 }
 
-/// A PUBLISH on its way to the broker.
-struct Unfinished {
-    id: PacketId,
-    topic: String,
-    number: u64,
-    qos: QoS,
-    /// PUBREC came.
-    released: bool,
+/// What becomes of a session while its client is away.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Lasting {
+    /// It is not there any more: Clean Start.
+    Not,
+    /// It is there whenever the client comes back. In seconds, on 5.0 only.
+    Seconds(u32),
+    /// So short, in seconds, that it is over before the client comes back.
+    Briefly(u32),
+}
+
+/// The will of a client that speaks 5.0.
+#[derive(Clone)]
+pub struct WillPlan {
+    pub topic: String,
+    pub qos: QoS,
+    pub retain: bool,
+    pub delay_secs: u32,
 }
 
 /// What became of a client's turn.
@@ -77,58 +90,85 @@ impl Client {
             incoming: BTreeMap::new(),
             wanted: Vec::new(),
             link: None,
+            taken_over: None,
         }
     }
 
+    /// Connects; where it is connected already, the new connection takes over.
     pub fn connect(&mut self, address: SocketAddr, receive_maximum: u16, ledger: &mut Ledger) {
         let mut link = Link::open(address, self.habits.protocol);
-        if let Some((topic, _)) = self.habits.will.as_ref().filter(|(topic, _)| topic != NEVER) {
-            ledger.will_sent(topic);
-        }
         link.write(&self.connect_packet(receive_maximum));
         link.flush();
-        self.link = Some(link);
+        self.begin(link, ledger);
         ledger.note(format_args!("{} > CONNECT, receive maximum {receive_maximum}", self.name));
+    }
+
+    /// CONNECT is on its way over `link`.
+    pub fn begin(&mut self, link: Link, ledger: &mut Ledger) {
+        if let Some(will) = self.will() {
+            ledger.will_sent(&will.topic, will.qos, will.retain);
+        }
+        // Its socket stays open until the other one is accepted, or there would be nothing to take.
+        self.taken_over = self.link.replace(link);
     }
 
     fn connect_packet(&self, receive_maximum: u16) -> Packet<'_> {
         let v5 = self.habits.protocol.is_v5();
-        let will = self.habits.will.as_ref().map(|(topic, delay_secs)| LastWill {
-            qos: QoS::ExactlyOnce,
-            retain: false,
-            topic,
+        let mut connect = Connect::new(self.habits.protocol, &self.name);
+        connect.clean_start = self.habits.session == Lasting::Not;
+        connect.will = self.habits.will.as_ref().map(|will| LastWill {
+            qos: will.qos,
+            retain: will.retain,
+            topic: &will.topic,
             payload: WILL_PAYLOAD,
-            delay_secs: Some(*delay_secs),
+            delay_secs: Some(will.delay_secs),
             message_expiry_secs: None,
             passed_on: Cow::Borrowed(&[]),
         });
-        Packet::Connect(Box::new(Connect {
-            protocol: self.habits.protocol,
-            client_id: &self.name,
-            clean_start: self.habits.clean,
-            keep_alive_secs: 0,
-            session_expiry_secs: (v5 && !self.habits.clean).then_some(EXPIRY_NEVER),
-            receive_maximum: v5.then_some(receive_maximum),
-            maximum_packet_size: None,
-            topic_alias_maximum: None,
-            request_response_information: None,
-            request_problem_information: None,
-            authentication_method: None,
-            authentication_data: None,
-            user_properties: Vec::new(),
-            will,
-            username: None,
-            password: None,
-        }))
+        if let (Lasting::Seconds(secs) | Lasting::Briefly(secs), true) = (self.habits.session, v5) {
+            connect.session_expiry_secs = Some(secs);
+        }
+        connect.receive_maximum = v5.then_some(receive_maximum);
+        Packet::Connect(Box::new(connect))
+    }
+
+    /// A will that is to be published at some time.
+    fn will(&self) -> Option<&WillPlan> {
+        self.habits.will.as_ref().filter(|will| will.topic != NEVER)
+    }
+
+    /// What of it survives its connection.
+    pub fn without_link(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            habits: self.habits.clone(),
+            known: self.known,
+            outgoing: self.outgoing.clone(),
+            incoming: self.incoming.clone(),
+            wanted: self.wanted.clone(),
+            link: None,
+            taken_over: None,
+        }
     }
 
     /// Goes without a word.
     pub fn hang_up(&mut self) {
         self.link = None;
+        self.taken_over = None;
+    }
+
+    /// Whether it has a connection, accepted or not.
+    pub fn is_connected(&self) -> bool {
+        self.link.is_some()
     }
 
     pub fn is_accepted(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.accepted)
+    }
+
+    /// Whether a CONNACK ever came.
+    pub fn is_known(&self) -> bool {
+        self.known
     }
 
     /// Whether nothing is owed to it or by it, as far as it knows.
@@ -143,11 +183,7 @@ impl Client {
 
     /// What it waits for, for people.
     pub fn state(&self) -> String {
-        let unfinished: Vec<_> = self
-            .outgoing
-            .iter()
-            .map(|out| (out.id, &out.topic, out.number, out.released))
-            .collect();
+        let unfinished: Vec<String> = self.outgoing.iter().map(Unfinished::to_string).collect();
         let accepted = self.is_accepted();
         let incoming = &self.incoming;
         format!("{}: accepted {accepted}, out {unfinished:?}, in {incoming:?}", self.name)
@@ -168,7 +204,8 @@ impl Client {
         self.handle(decoded(&bytes, self.habits.protocol), ledger)
     }
 
-    fn handle(&mut self, packet: Packet<'_>, ledger: &mut Ledger) -> Turn {
+    /// A packet that the broker has sent.
+    pub fn handle(&mut self, packet: Packet<'_>, ledger: &mut Ledger) -> Turn {
         Turn::Packet(match packet {
             Packet::ConnAck(connack) => {
                 self.connected(&connack, ledger);
@@ -216,30 +253,22 @@ impl Client {
             ledger.violation(Violation::ProtocolBroken, format!("{} < {reason:?}", self.name));
             return;
         }
-        if self.known && !self.habits.clean && !session_present {
-            ledger.violation(Violation::SessionLost, &self.name);
+        match self.habits.session {
+            Lasting::Seconds(_) if self.known && !session_present => {
+                ledger.violation(Violation::SessionLost, &self.name);
+            }
+            Lasting::Briefly(_) if self.known && *session_present => {
+                ledger.violation(Violation::SessionBack, &self.name);
+            }
+            _ => {}
         }
         self.known = true;
+        self.taken_over = None;
         self.link().accepted = true;
-        if let Some((topic, _)) = self.habits.will.as_ref().filter(|(topic, _)| topic != NEVER) {
-            ledger.will_accepted(topic);
+        if let Some(will) = self.will() {
+            ledger.will_accepted(&will.topic);
         }
         self.resume(ledger);
-    }
-
-    /// Sends again what the last connection left unfinished, in order (`[MQTT-4.4.0-1]`).
-    fn resume(&mut self, ledger: &mut Ledger) {
-        let link = self.link.as_mut().expect("connected");
-        for out in &self.outgoing {
-            let Unfinished { id, topic, number, released, .. } = out;
-            let what = if *released { "PUBREL" } else { "PUBLISH again" };
-            ledger.note(format_args!("{} > {what} {id} {topic} {number}", self.name));
-            match released {
-                true => link.write(&Packet::PubRel(ack(*id))),
-                false => out.write(true, link),
-            }
-        }
-        link.flush();
     }
 
     /// A small step of what it does of its own: publishing, acknowledging, subscribing.
@@ -270,84 +299,7 @@ impl Client {
         link.flush();
     }
 
-    fn publish(&mut self, rng: &mut Rng, ledger: &mut Ledger) {
-        let qos = rng.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce]);
-        let kind = if rng.chance(150) { "r" } else { "m" };
-        if self.has_room() {
-            self.publish_to(&format!("{kind}/{}/{}", self.name, qos as u8), qos, ledger);
-        }
-    }
-
-    pub fn has_room(&self) -> bool {
-        self.outgoing.len() < OUTGOING_MAX
-    }
-
-    /// The next message of `topic`.
-    pub fn publish_to(&mut self, topic: &str, qos: QoS, ledger: &mut Ledger) {
-        let number = ledger.next(topic, qos);
-        let id = self.free_id();
-        let out = Unfinished { id, topic: topic.to_owned(), number, qos, released: false };
-        ledger.note(format_args!("{} > PUBLISH {id} {topic} {number}", self.name));
-        out.write(false, self.link());
-        self.outgoing.push(out);
-    }
-
-    /// The lowest that is free: an id is used again at once, which shows an exchange that the broker
-    /// takes for unfinished.
-    fn free_id(&self) -> PacketId {
-        let asked = self.link.as_ref().and_then(|link| link.asked).map(|(id, _)| id);
-        let used =
-            |id: &PacketId| asked == Some(*id) || self.outgoing.iter().any(|out| out.id == *id);
-        (1..).map(packet_id).find(|id| !used(id)).expect("few are in use")
-    }
-
-    fn release(&mut self, received: &Ack<'_>, ledger: &mut Ledger) {
-        let id = received.packet_id;
-        ledger.note(format_args!("{} < PUBREC {id}", self.name));
-        let found = self.outgoing.iter_mut().find(|out| out.id == id && out.is_due(false, true));
-        let (Some(out), false) = (found, received.reason.is_error()) else {
-            let case = format!("{} < PUBREC {id} {:?}", self.name, received.reason);
-            return ledger.violation(Violation::ProtocolBroken, case);
-        };
-        out.released = true;
-        ledger.accepted(&out.topic, out.number);
-        self.link().reply(&Packet::PubRel(ack(id)));
-    }
-
-    /// PUBACK, or PUBCOMP where the message was `released`. A PUBCOMP may say that the id is not
-    /// known: the broker may have finished before the crash.
-    fn finish(&mut self, done: &Ack<'_>, released: bool, ledger: &mut Ledger) {
-        let (name, id) = (&self.name, done.packet_id);
-        ledger.note(format_args!("{name} < {} {id}", if released { "PUBCOMP" } else { "PUBACK" }));
-        let due = |out: &Unfinished| out.id == id && out.is_due(released, released);
-        let found = self.outgoing.iter().position(due);
-        let (Some(at), true) = (found, released || !done.reason.is_error()) else {
-            let case = format!("{name} < answer of another step: {id} {:?}", done.reason);
-            return ledger.violation(Violation::ProtocolBroken, case);
-        };
-        let out = self.outgoing.remove(at);
-        ledger.accepted(&out.topic, out.number);
-    }
-
     fn link(&mut self) -> &mut Link {
         self.link.as_mut().expect("connected")
-    }
-}
-
-impl Unfinished {
-    fn is_due(&self, released: bool, exactly_once: bool) -> bool {
-        self.released == released && (self.qos == QoS::ExactlyOnce) == exactly_once
-    }
-
-    fn write(&self, dup: bool, link: &mut Link) {
-        link.write(&Packet::Publish(Publish {
-            dup,
-            qos: self.qos,
-            retain: self.topic.starts_with("r/"),
-            topic: &self.topic,
-            packet_id: Some(self.id),
-            properties: PublishProperties::default(),
-            payload: &payload(self.number),
-        }));
     }
 }

@@ -1,9 +1,18 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod order;
+mod payload;
+mod retained;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use fulmar::types::QoS;
+
+use order::faults;
+pub use payload::{number_in, payload};
 
 /// Everything that was said to the broker, everything that came back, and what is wrong with it.
 ///
@@ -12,7 +21,7 @@ use fulmar::types::QoS;
 #[derive(Default)]
 pub struct Ledger {
     topics: BTreeMap<String, Topic>,
-    wills: BTreeMap<String, Armed>,
+    wills: BTreeMap<String, Will>,
     receivers: BTreeMap<String, Receiver>,
     /// The retained messages that the latest new subscription was shown.
     shown: BTreeMap<String, u64>,
@@ -27,6 +36,8 @@ pub struct Ledger {
 pub enum Violation {
     /// Session Present is 0 after a CONNACK that came.
     SessionLost,
+    /// It is 1 after the session's time.
+    SessionBack,
     MessageLost,
     MessageRepeated,
     WrongOrder,
@@ -34,8 +45,8 @@ pub enum Violation {
     SubscriptionLost,
     /// It had an UNSUBACK.
     SubscriptionBack,
-    /// Older than the last one acknowledged, or none.
-    RetainedLost,
+    /// Older than the last one acknowledged, or none, or one where none is retained.
+    RetainedWrong,
     /// The client had its CONNACK and was lost.
     WillLost,
     /// More than once, or in spite of the client's return.
@@ -44,23 +55,27 @@ pub enum Violation {
     ProtocolBroken,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Topic {
     qos: QoS,
     sent: u64,
     accepted: u64,
 }
 
-/// Whether a will's CONNECT was acknowledged: if not, it may be published or not.
-#[derive(Clone, Copy, PartialEq)]
-enum Armed {
-    Perhaps,
-    Surely,
+#[derive(Clone)]
+struct Will {
+    qos: QoS,
+    retain: bool,
+    /// Its CONNECT was acknowledged: if not, it may be published or not.
+    sure: bool,
 }
 
-/// A client with a subscription to all messages and wills.
+/// A client, or the members of a shared subscription, with a subscription to all messages.
+#[derive(Clone)]
 struct Receiver {
     qos: QoS,
+    /// Also to all wills, and in order; the members of a group are not.
+    alone: bool,
     got: BTreeMap<String, Vec<u64>>,
 }
 
@@ -75,6 +90,20 @@ impl Ledger {
         Self { events_file: Some(BufWriter::new(file)), ..Self::default() }
     }
 
+    /// As it is now, to go on elsewhere.
+    pub fn copy(&self) -> Self {
+        Self {
+            topics: self.topics.clone(),
+            wills: self.wills.clone(),
+            receivers: self.receivers.clone(),
+            shown: self.shown.clone(),
+            events: self.events.clone(),
+            events_file: None,
+            cycle: self.cycle,
+            violations: self.violations.clone(),
+        }
+    }
+
     pub fn note(&mut self, event: impl Display) {
         if let Some(file) = &mut self.events_file {
             writeln!(file, "{:>3} {event}", self.cycle).expect("target/tmp can be written");
@@ -83,6 +112,11 @@ impl Ledger {
             self.events.pop_front();
         }
         self.events.push_back(format!("{:>3} {event}", self.cycle));
+    }
+
+    /// The last of them.
+    pub fn events(&self) -> Vec<String> {
+        self.events.iter().cloned().collect()
     }
 
     pub fn take_events(&mut self) -> Vec<String> {
@@ -109,34 +143,40 @@ impl Ledger {
         topic.accepted = topic.accepted.max(number);
     }
 
-    pub fn will_sent(&mut self, topic: &str) {
-        self.wills.insert(topic.to_owned(), Armed::Perhaps);
+    pub fn will_sent(&mut self, topic: &str, qos: QoS, retain: bool) {
+        self.wills.insert(topic.to_owned(), Will { qos, retain, sure: false });
     }
 
     pub fn will_accepted(&mut self, topic: &str) {
-        self.wills.insert(topic.to_owned(), Armed::Surely);
+        self.wills.get_mut(topic).expect("sent before").sure = true;
     }
 
+    /// This client subscribes to all messages and all wills.
     pub fn subscribed(&mut self, client: &str, qos: QoS) {
-        self.receivers.insert(client.to_owned(), Receiver { qos, got: BTreeMap::new() });
+        self.receiver(client, qos, true);
     }
 
-    pub fn delivered(&mut self, client: &str, topic: &str, number: u64) {
-        if topic.starts_with("r/") {
-            self.shown.insert(topic.to_owned(), number);
-            return;
-        }
-        let receiver = self.receivers.get_mut(client).expect("subscribed");
+    /// The members of this group subscribe to all messages together.
+    pub fn shared(&mut self, group: &str, qos: QoS) {
+        self.receiver(group, qos, false);
+    }
+
+    fn receiver(&mut self, name: &str, qos: QoS, alone: bool) {
+        self.receivers.insert(name.to_owned(), Receiver { qos, alone, got: BTreeMap::new() });
+    }
+
+    pub fn delivered(&mut self, account: &str, topic: &str, number: u64) {
+        let receiver = self.receivers.get_mut(account).expect("subscribed");
         receiver.got.entry(topic.to_owned()).or_default().push(number);
     }
 
     /// Whether all that must come has come.
     pub fn is_complete(&self) -> bool {
-        let sure = |armed: &Armed| *armed == Armed::Surely;
         self.receivers.values().all(|receiver| {
-            let messages = self.messages().all(|(name, topic)| receiver.has_all(name, topic.sent));
-            let mut wills = self.wills.iter().filter(|(_, armed)| sure(armed));
-            messages && wills.all(|(name, _)| receiver.has_all(name, 1))
+            let mut messages = self.messages();
+            let mut wills = self.wills.iter().filter(|(_, will)| receiver.alone && will.sure);
+            messages.all(|(name, topic)| receiver.has_all(name, topic.sent))
+                && wills.all(|(name, _)| receiver.has_all(name, 1))
         })
     }
 
@@ -145,59 +185,38 @@ impl Ledger {
         self.topics.iter().filter(|(name, _)| name.starts_with("m/"))
     }
 
-    /// A new subscription to all retained messages is about to be made.
-    pub fn expect_retained(&mut self) {
-        self.shown.clear();
-    }
-
-    /// What it was shown, against what was acknowledged.
-    pub fn check_retained(&mut self) {
-        let retained = self.topics.iter().filter(|(name, _)| name.starts_with("r/"));
-        let wrong: Vec<String> = retained
-            .filter_map(|(name, topic)| {
-                let shown = self.shown.get(name).copied().unwrap_or(0);
-                let right = (topic.accepted..=topic.sent).contains(&shown);
-                let Topic { accepted, sent, .. } = topic;
-                (!right).then(|| format!("{name} is {shown}, accepted {accepted}, sent {sent}"))
-            })
-            .collect();
-        wrong.iter().for_each(|case| self.violation(Violation::RetainedLost, case));
-    }
-
-    pub fn has_all_retained(&self) -> bool {
-        let retained = self.topics.iter().filter(|(name, _)| name.starts_with("r/"));
-        retained
-            .filter(|(_, topic)| topic.accepted > 0)
-            .all(|(name, _)| self.shown.contains_key(name))
-    }
-
     /// After everything was drained: what each receiver got, against all that was sent.
     pub fn check_deliveries(&mut self) {
         let mut found = Vec::new();
         for (client, receiver) in &self.receivers {
             for (name, topic) in self.messages() {
                 let once = topic.qos.min(receiver.qos) == QoS::ExactlyOnce;
-                let faults = faults(receiver.got(name), topic.sent, once);
+                let faults = faults(receiver.got(name), topic.sent, receiver.alone, once);
                 found.extend(
                     faults.map(|(fault, case)| (fault, format!("{client} {name}: {case}"))),
                 );
             }
-            for (name, armed) in &self.wills {
-                let count = receiver.got(name).len();
-                let surely = *armed == Armed::Surely;
-                let once = receiver.qos == QoS::ExactlyOnce;
-                let case = format!("{client} {name}: {count} times, CONNACK came: {surely}");
-                if count == 0 && surely {
-                    found.push((Violation::WillLost, case));
-                } else if count > 1 && once {
-                    found.push((Violation::WillWrong, case));
-                }
-            }
-            if !receiver.got(NEVER).is_empty() {
-                found.push((Violation::WillWrong, format!("{client} {NEVER}")));
-            }
+            found.extend(self.will_faults(client, receiver));
         }
         found.into_iter().for_each(|(violation, case)| self.violation(violation, case));
+    }
+
+    fn will_faults(&self, client: &str, receiver: &Receiver) -> Vec<(Violation, String)> {
+        let mut found = Vec::new();
+        for (name, will) in self.wills.iter().filter(|_| receiver.alone) {
+            let count = receiver.got(name).len();
+            let once = will.qos.min(receiver.qos) == QoS::ExactlyOnce;
+            let case = format!("{client} {name}: {count} times, CONNACK came: {}", will.sure);
+            if count == 0 && will.sure {
+                found.push((Violation::WillLost, case));
+            } else if count > 1 && once {
+                found.push((Violation::WillWrong, case));
+            }
+        }
+        if !receiver.got(NEVER).is_empty() {
+            found.push((Violation::WillWrong, format!("{client} {NEVER}")));
+        }
+        found
     }
 
     /// After a message was published to the `topic` of a subscription that was acknowledged, or whose
@@ -212,10 +231,27 @@ impl Ledger {
         }
     }
 
-    pub fn summary(&self) -> String {
-        let sent: u64 = self.messages().map(|(_, topic)| topic.sent).sum();
+    /// Whether everybody has all messages that were acknowledged.
+    pub fn has_all_accepted(&self) -> bool {
+        let has_all = |receiver: &Receiver| {
+            self.messages().all(|(name, topic)| receiver.has_all(name, topic.accepted))
+        };
+        self.receivers.values().all(has_all)
+    }
+
+    /// Deliveries to all receivers.
+    pub fn received(&self) -> usize {
         let of_receiver = |receiver: &Receiver| receiver.got.values().map(Vec::len).sum::<usize>();
-        let got: usize = self.receivers.values().map(of_receiver).sum();
+        self.receivers.values().map(of_receiver).sum()
+    }
+
+    /// Messages that the receivers are to get.
+    pub fn sent(&self) -> u64 {
+        self.messages().map(|(_, topic)| topic.sent).sum()
+    }
+
+    pub fn summary(&self) -> String {
+        let (sent, got) = (self.sent(), self.received());
         format!("{sent} messages, {got} deliveries, {} wills", self.wills.len())
     }
 }
@@ -231,87 +267,4 @@ impl Receiver {
         let got = self.got(topic);
         got.len() as u64 >= sent && (sent == 0 || got.iter().rev().any(|number| *number == sent))
     }
-}
-
-/// What is wrong with `got`, of which `1..=sent` must have come, in order of first arrival.
-fn faults(got: &[u64], sent: u64, once: bool) -> impl Iterator<Item = (Violation, String)> {
-    let mut seen = BTreeSet::new();
-    let (first, repeated): (Vec<u64>, Vec<u64>) =
-        got.iter().partition(|number| seen.insert(**number));
-    let lost: Vec<u64> = (1..=sent).filter(|number| !seen.contains(number)).collect();
-    let late: Vec<_> = first.windows(2).filter(|pair| pair[0] > pair[1]).collect();
-    let order = (!late.is_empty()).then(|| (Violation::WrongOrder, format!("{late:?}")));
-    let loss = || (Violation::MessageLost, format!("{lost:?} of {sent}"));
-    let lost = (!lost.is_empty()).then(loss);
-    let twice = (once && !repeated.is_empty())
-        .then(|| (Violation::MessageRepeated, format!("{repeated:?}")));
-    [order, lost, twice].into_iter().flatten()
-}
-
-/// A payload that carries `number`. Most are short; some are longer than what the broker copies,
-/// some longer than a piece of a record.
-pub fn payload(number: u64) -> Vec<u8> {
-    let padding = match number {
-        _ if number % 89 == 7 => 70_000,
-        _ if number % 13 == 5 => 3_000,
-        _ => number as usize % 50,
-    };
-    let mut payload = format!("{number}:").into_bytes();
-    payload.resize(payload.len() + padding, b'.');
-    payload
-}
-
-/// The number in a payload, of which every byte is as it was sent.
-pub fn number_in(bytes: &[u8]) -> Option<u64> {
-    let end = bytes.iter().position(|&byte| byte == b':')?;
-    let number = std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()?;
-    (payload(number) == bytes).then_some(number)
-}
-
-#[test]
-fn repeats_losses_and_wrong_order_are_told_apart() {
-    let found = |got: &[u64], once| {
-        let faults = faults(got, 4, once);
-        faults.map(|(violation, _)| violation).collect::<Vec<_>>()
-    };
-
-    assert_eq!(found(&[1, 2, 3, 4], true), []);
-    assert_eq!(found(&[1, 2, 3], true), [Violation::MessageLost]);
-    assert_eq!(found(&[1, 3, 2, 4], true), [Violation::WrongOrder]);
-    assert_eq!(found(&[1, 2, 1, 2, 3, 4], true), [Violation::MessageRepeated]);
-    assert_eq!(found(&[1, 2, 1, 2, 3, 4], false), [], "at least once");
-    assert_eq!(found(&[2, 1, 3, 4], false), [Violation::WrongOrder]);
-}
-
-#[test]
-fn a_will_that_comes_twice_or_in_spite_of_a_return_is_found() {
-    let mut ledger = Ledger::default();
-    ledger.subscribed("s", QoS::ExactlyOnce);
-    ledger.will_sent("w/1");
-    ledger.will_accepted("w/1");
-
-    ledger.delivered("s", "w/1", 1);
-    ledger.check_deliveries();
-    assert!(ledger.violations.is_empty());
-
-    ledger.delivered("s", "w/1", 1);
-    ledger.delivered("s", NEVER, 1);
-    ledger.check_deliveries();
-    assert_eq!(ledger.violations[&Violation::WillWrong].len(), 2);
-}
-
-#[test]
-fn a_subscription_that_is_gone_or_back_is_found() {
-    let mut ledger = Ledger::default();
-    ledger.subscribed("s", QoS::ExactlyOnce);
-    ledger.delivered("s", "x/1", 1);
-
-    ledger.check_subscription("s", "x/1", true);
-    ledger.check_subscription("s", "x/2", false);
-    assert!(ledger.violations.is_empty());
-
-    ledger.check_subscription("s", "x/1", false);
-    ledger.check_subscription("s", "x/2", true);
-    let found: Vec<_> = ledger.violations.keys().collect();
-    assert_eq!(found, [&Violation::SubscriptionLost, &Violation::SubscriptionBack]);
 }

@@ -6,7 +6,8 @@ use fulmar::types::{PacketId, Protocol};
 
 /// What a client loses with its connection.
 pub struct Link {
-    socket: TcpStream,
+    /// None where there is nobody to talk to.
+    socket: Option<TcpStream>,
     protocol: Protocol,
     arrived: Vec<u8>,
     written: Vec<u8>,
@@ -22,8 +23,13 @@ impl Link {
         let socket = TcpStream::connect(address).expect("the broker listens");
         socket.set_nodelay(true).expect("a TCP socket");
         socket.set_nonblocking(true).expect("a TCP socket");
+        Self { socket: Some(socket), ..Self::silent(protocol) }
+    }
+
+    /// Over which nothing comes, and what is written goes nowhere.
+    pub fn silent(protocol: Protocol) -> Self {
         Self {
-            socket,
+            socket: None,
             protocol,
             arrived: Vec::new(),
             written: Vec::new(),
@@ -48,8 +54,9 @@ impl Link {
 
     /// Hands to the kernel what it takes. A connection that is gone shows when it is read.
     pub fn flush(&mut self) {
+        let Some(socket) = &mut self.socket else { return self.written.clear() };
         while !self.written.is_empty() {
-            match self.socket.write(&self.written) {
+            match socket.write(&self.written) {
                 Ok(count) => drop(self.written.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return,
@@ -60,8 +67,9 @@ impl Link {
     /// Takes what has come: `Some` says how many bytes, `None` that nothing will come any more.
     pub fn fill(&mut self) -> Option<usize> {
         let mut buffer = [0; 16 * 1024];
+        let socket = self.socket.as_mut()?;
         loop {
-            match self.socket.read(&mut buffer) {
+            match socket.read(&mut buffer) {
                 Ok(0) => return None,
                 Ok(count) => {
                     self.arrived.extend_from_slice(&buffer[..count]);

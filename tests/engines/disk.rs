@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::engine::Random;
+use crate::generator::Random;
 use crate::trace::{Event, OpenHow};
 
 const PAGE_BYTES: usize = 4096;
@@ -52,6 +52,7 @@ enum Sync {
 }
 
 /// What a power cut leaves.
+#[derive(Debug)]
 pub enum Survives {
     /// What was synced and nothing else.
     Synced,
@@ -92,6 +93,11 @@ impl Disk {
             Event::Remove { path } => {
                 below(path).and_then(|path| self.names.remove(&path));
             }
+            Event::Sent { file, .. } | Event::Duplicate { file } => {
+                let is_known = self.open.contains_key(file);
+                assert!(!is_known, "the model of the disk knows nothing of writev and dup");
+            }
+            Event::Accept { .. } | Event::Received { .. } | Event::Nothing => {}
         }
     }
 

@@ -4,7 +4,7 @@ use fulmar::codec::{Disconnect, LastWill, Packet, Publish};
 use fulmar::types::{Lsn, Protocol, QoS, ReasonCode, SubscriptionOptions};
 use proptest::prelude::*;
 
-use crate::common::{Client, V5, V311, World, ack, message, packet_id, will};
+use crate::common::{Answers, Client, V5, V311, World, ack, message, packet_id, will};
 use crate::reading::compare;
 
 const NAMES: [&str; 4] = ["c0", "c1", "c2", "c3"];
@@ -40,6 +40,10 @@ enum Step {
     Answer(usize),
     Pass(u64),
     Commit,
+    /// The store has sorted in so much of what is durable of the client's queue, in 256ths.
+    Store(u8),
+    /// It answers one of the loads that wait.
+    Load(usize),
     /// The process dies; the store has so much of what was not reported, in 256ths.
     Crash(u8),
 }
@@ -53,15 +57,21 @@ proptest! {
     fn the_journal_says_what_the_broker_has(
         delayed in any::<bool>(),
         in_flight_max in prop::sample::select(vec![1, 3, 1_000]),
-        queue_max in prop::sample::select(vec![2, 100_000]),
+        queue_max in prop::sample::select(vec![2, 5, 100_000]),
+        window in prop::sample::select(vec![1, 2, 5]),
+        loads_wait in any::<bool>(),
         steps in prop::collection::vec((0..NAMES.len(), step()), 1..150),
     ) {
         let world = World::with(|settings, _| {
             settings.in_flight_max = in_flight_max;
             settings.queue.messages_max = queue_max;
             settings.queue.rule = fulmar::session::QueueRule::DropOldest;
+            settings.window.messages_max = window;
             settings.retained.messages_max = 3;
         });
+        if loads_wait {
+            world.shell().borrow_mut().answers = Answers::Delayed;
+        }
         let world = if delayed { world.with_delayed_commits() } else { world };
         let mut clients: [Option<Client>; NAMES.len()] = Default::default();
         for (who, step) in steps {
@@ -77,6 +87,14 @@ fn take(world: &World, clients: &mut [Option<Client>], who: usize, step: Step) {
         Step::Connect { .. } => clients[who] = Some(connect(world, who, &step)),
         Step::Pass(millis) => world.advance(Duration::from_millis(millis)),
         Step::Commit => world.commit(),
+        Step::Store(share) => store(world, NAMES[who], share),
+        Step::Load(index) => {
+            let mut shell = world.shell().borrow_mut();
+            let waiting = shell.pages.asked.len();
+            if waiting > 0 {
+                shell.answer(index % waiting);
+            }
+        }
         Step::Crash(share) => {
             clients.fill_with(|| None);
             let mut shell = world.shell().borrow_mut();
@@ -107,6 +125,15 @@ fn take(world: &World, clients: &mut [Option<Client>], who: usize, step: Step) {
                 act(client, step);
             }
         }
+    }
+}
+
+fn store(world: &World, name: &str, share: u8) {
+    let mut shell = world.shell().borrow_mut();
+    let image = shell.image.sessions.iter().find(|(_, image)| image.client_id.as_str() == name);
+    let found = image.map(|(number, image)| (*number, image.next_number));
+    if let Some((number, next)) = found {
+        shell.store(number, next * (u64::from(share) + 1) / 256);
     }
 }
 
@@ -204,6 +231,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (1..9usize).prop_map(Step::Answer),
         2 => prop::sample::select(vec![1, 1_000, 3_000, 40_000]).prop_map(Step::Pass),
         3 => Just(Step::Commit),
+        2 => any::<u8>().prop_map(Step::Store),
+        3 => any::<usize>().prop_map(Step::Load),
         1 => any::<u8>().prop_map(Step::Crash),
     ]
 }

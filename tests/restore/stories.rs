@@ -1,8 +1,10 @@
 use fulmar::codec::{LastWill, Packet};
-use fulmar::journal::{Image, NUMBERS_UNTOLD_MAX};
-use fulmar::types::Lsn;
+use fulmar::journal::{Change, Image};
+use fulmar::types::{Lsn, Timestamp};
 
-use crate::common::{AtLeastOnce, ExactlyOnce, V5, V311, World, ack, message, packet_id, will};
+use crate::common::{
+    AtLeastOnce, Client, ExactlyOnce, V5, V311, World, ack, message, packet_id, will,
+};
 
 #[test]
 fn a_session_goes_on_with_its_subscriptions_and_what_was_queued() {
@@ -150,8 +152,110 @@ fn an_id_that_was_sent_and_lost_is_not_used_for_the_next_message() {
     let next = reader.expect_publish();
     assert_eq!(next.payload, b"next");
     let (next, lost) = (next.packet_id.expect("QoS 1"), lost.packet_id.expect("QoS 1"));
-    let unknown = u64::from(world.settings().in_flight_max) + NUMBERS_UNTOLD_MAX;
-    assert_eq!(u64::from(next.get() - lost.get()), unknown);
+    assert_eq!(u64::from(next.get() - lost.get()), world.settings().reserve());
+}
+
+/// Acknowledged and cancelled out before it was written, it has left no trace in the journal.
+#[test]
+fn an_id_that_was_sent_is_not_used_again_even_if_nothing_tells_of_its_message() {
+    let world = World::new();
+    let mut reader = world.connect(V5, "reader").persistent().open();
+    reader.subscribe("t", AtLeastOnce);
+    let mut writer = world.connect(V5, "writer").open();
+    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let reserve = world.settings().reserve();
+    let mut ids = std::collections::BTreeSet::new();
+    for count in 0..2 * reserve {
+        publish_unanswered(&mut writer, count);
+        let sent = reader.expect_publish();
+        reader.acknowledge(&sent);
+        assert!(ids.insert(sent.packet_id), "{count}");
+        without_deliveries(&world);
+        world.commit();
+    }
+
+    world.crash();
+    world.commit();
+
+    world.connect(V5, "writer").open();
+    let mut reader = world.connect(V5, "reader").persistent().send();
+    world.commit();
+    reader.expect_connack();
+    let mut writer = world.connect(V5, "writer").open();
+    for count in 0..reserve {
+        publish_unanswered(&mut writer, count);
+        world.commit();
+        let sent = reader.expect_publish();
+        reader.acknowledge(&sent);
+        assert!(ids.insert(sent.packet_id), "used before the crash");
+    }
+}
+
+/// What is beyond the reservation was not sent before the crash: it expires like any other.
+#[test]
+fn after_a_crash_what_cannot_have_been_sent_comes_without_dup_and_may_expire() {
+    let world = World::with(|settings, _| settings.in_flight_max = 1);
+    let mut reader = world.connect(V5, "reader").persistent().receive_maximum(1).open();
+    reader.subscribe("t", AtLeastOnce);
+    let mut writer = world.connect(V5, "writer").open();
+    let reserve = world.settings().reserve() as usize;
+    for count in 0..reserve + 2 {
+        let payload = count.to_string();
+        let mut publish = message("t", payload.as_bytes(), AtLeastOnce);
+        publish.properties.message_expiry_secs = (count != reserve).then_some(10);
+        writer.publish_packet(publish);
+    }
+
+    world.crash();
+    world.advance_secs(10);
+
+    let mut reader = world.connect(V5, "reader").persistent().open();
+    let sent = reader.messages();
+    let dups = sent.iter().filter(|publish| publish.dup).count();
+    assert_eq!((sent.len(), dups), (reserve + 1, reserve));
+    assert_eq!(world.stats().dropped.expired, 1);
+}
+
+/// A device whose clock has no battery starts in 1970, and is told the time later.
+#[test]
+fn a_message_does_not_expire_because_the_clock_was_set() {
+    for (waits_secs, left) in [(86_399, 1), (86_400, 0)] {
+        let world = World::new();
+        let mut reader = world.connect(V5, "reader").persistent().open();
+        reader.subscribe("t", AtLeastOnce);
+        reader.drop_link();
+        let mut publish = message("t", b"m", AtLeastOnce);
+        publish.properties.message_expiry_secs = Some(10);
+        world.connect(V5, "writer").open().publish_packet(publish);
+
+        world.shell().borrow_mut().now = Timestamp(1_800_000_000_000);
+        world.crash();
+        world.advance_secs(waits_secs);
+
+        let mut reader = world.connect(V5, "reader").persistent().open();
+        assert_eq!(reader.texts().len(), left, "after {waits_secs} s");
+    }
+}
+
+#[test]
+fn what_is_restored_counts_in_the_limit_of_its_queue() {
+    let world = World::with(|settings, _| settings.queue.messages_max = 3);
+    let mut reader = world.connect(V5, "reader").persistent().open();
+    reader.subscribe("t", AtLeastOnce);
+    let mut writer = world.connect(V5, "writer").open();
+    writer.publish("t", "0", AtLeastOnce);
+    writer.publish("t", "1", AtLeastOnce);
+    reader.expect_publish();
+    reader.expect_publish();
+
+    world.crash();
+    let mut writer = world.connect(V5, "writer").open();
+    writer.publish("t", "2", AtLeastOnce);
+    writer.publish("t", "3", AtLeastOnce);
+
+    let mut reader = world.connect(V5, "reader").persistent().open();
+    assert_eq!(reader.texts(), ["0", "1", "2"]);
+    assert_eq!(world.stats().dropped.queue_full, 1);
 }
 
 #[test]
@@ -280,6 +384,21 @@ fn a_restart_from_a_folded_journal_is_a_restart() {
     world.shell().borrow_mut().crash(Lsn::NONE);
 
     assert_eq!(world.connect(V5, "reader").persistent().open().texts(), ["a"]);
+}
+
+fn publish_unanswered(writer: &mut Client, count: u64) {
+    let packet_id = Some(packet_id(1 + (count % 60_000) as u16));
+    let publish = message("t", b"m", AtLeastOnce);
+    writer.send(Packet::Publish(fulmar::codec::Publish { packet_id, ..publish }));
+}
+
+/// A store strikes out what cancels out.
+fn without_deliveries(world: &World) {
+    for batch in &mut world.shell().borrow_mut().waiting {
+        let cancels =
+            |change: &Change| matches!(change, Change::Queued { .. } | Change::Settled { .. });
+        batch.changes.retain(|change| !cancels(change));
+    }
 }
 
 fn subscription() -> fulmar::types::SubscriptionOptions {

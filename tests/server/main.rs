@@ -4,6 +4,7 @@
 
 mod client;
 mod process;
+mod store;
 
 use std::borrow::Cow;
 use std::net::{Shutdown, SocketAddr, TcpListener};

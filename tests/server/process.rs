@@ -55,31 +55,47 @@ fn an_address_in_use_is_named_and_fails_the_command() {
 }
 
 /// A server in a process of its own; killed when the test is over.
-struct Process {
+pub struct Process {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
+    /// What it said between its start and its end, once that has been waited for.
+    pub said: String,
 }
 
 impl Process {
-    fn start(environment: &[(&str, &str)]) -> Self {
-        let mut command = command("127.0.0.1:0");
+    pub fn start(environment: &[(&str, &str)]) -> Self {
+        Self::spawn(command("127.0.0.1:0"), environment)
+    }
+
+    /// One that cannot write files longer than four megabytes.
+    pub fn start_with_short_files(environment: &[(&str, &str)]) -> Self {
+        let inner = command("127.0.0.1:0");
+        let mut shell = Command::new("sh");
+        // Blocks of 512 bytes; to write beyond them is an error and no reason to die.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""]);
+        shell.arg(inner.get_program()).args(inner.get_args());
+        shell.stderr(Stdio::piped()).stdout(Stdio::null());
+        Self::spawn(shell, environment)
+    }
+
+    fn spawn(mut command: Command, environment: &[(&str, &str)]) -> Self {
         let mut child =
             command.envs(environment.iter().copied()).spawn().expect("the binary is built");
         let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
         let address = listening_on(&mut log);
-        Self { child, address, log }
+        Self { child, address, log, said: String::new() }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
         assert!(sent.success());
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         // The end of its log is the end of the process.
-        self.log.read_to_end(&mut Vec::new()).expect("a pipe");
+        self.log.read_to_string(&mut self.said).expect("a pipe");
         self.child.wait().expect("a child")
     }
 }

@@ -1,5 +1,5 @@
 use fulmar::broker::Settings;
-use fulmar::session::QueueRule;
+use fulmar::session::{QueueRule, Window};
 use fulmar::types::Protocol;
 
 use crate::common::{V5, V31, V311, settings};
@@ -16,6 +16,10 @@ pub struct Plan {
     pub faults: u64,
     /// Crashes of the server in a thousand steps.
     pub crashes: u64,
+    /// In a thousand steps, how often the store has sorted in a part of some queue.
+    pub stores: u64,
+    /// Loads are answered by chance.
+    pub loads_wait: bool,
     /// Bytes that a socket holds in either direction.
     pub capacity: usize,
     pub settings: Settings,
@@ -36,8 +40,9 @@ pub struct Habits {
 }
 
 impl Plan {
-    /// Crashes have a chance of their own, so that a seed without any is the run that it ever was.
-    pub fn draw(rng: &mut Rng, crashing: &mut Rng) -> Self {
+    /// Crashes and the paging of queues have a chance of their own each, so that a seed without any
+    /// is the run that it ever was.
+    pub fn draw(rng: &mut Rng, crashing: &mut Rng, paging: &mut Rng) -> Self {
         let count = rng.range(2..6);
         let crashes = crashing.pick(&[0, 0, 3, 20]);
         // A crash shows more where there is something to lose.
@@ -48,8 +53,16 @@ impl Plan {
             delayed_commits: rng.chance(300) || lags,
             faults: rng.pick(&[0, 10, 30, 80]),
             crashes,
+            stores: paging.pick(&[0, 20, 200, 700]),
+            loads_wait: paging.chance(600),
             capacity: rng.pick(&[40, 300, 4_000, 100_000]),
-            settings: Self::draw_settings(rng),
+            settings: Settings {
+                window: Window {
+                    messages_max: paging.pick(&[1, 2, 3, 5, 256]),
+                    bytes_max: paging.pick(&[1, 100, 2_000, 65_536]),
+                },
+                ..Self::draw_settings(rng)
+            },
         }
     }
 

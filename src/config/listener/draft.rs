@@ -5,9 +5,9 @@ use super::{
     AddressRange, CipherSuite, ClientCertificates, Endpoint, FileMode, Files, Listener,
     MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion, UnixSocket, WebSocket, WebSocketPath,
 };
-use crate::config::Key;
 use crate::config::choice::choices;
 use crate::config::value::{Range, Value, Written};
+use crate::config::{Key, ListenerAuth};
 
 /// One listener as far as it has been read.
 #[derive(Clone, Default)]
@@ -18,6 +18,7 @@ pub struct Draft {
     name: String,
     protocol: ListenerProtocol,
     allow_anonymous: AllowAnonymous,
+    auth: ListenerAuth,
     tls: Tls,
     websocket: WebSocket,
     proxy_protocol: bool,
@@ -85,8 +86,10 @@ impl Draft {
         "name" is name: String, within 0..=NAME_BYTES_MAX;
         /// What carries MQTT: nothing else, TLS, WebSocket, or WebSocket in TLS.
         "protocol" is protocol: ListenerProtocol;
-        /// Whether clients without credentials come in; "loopback": only from this machine.
+        /// Whether clients come in where no source of credentials is asked; "loopback": only from this machine.
         "allow_anonymous" is allow_anonymous: AllowAnonymous;
+        /// Sources of credentials as in auth.chain, for this listener; "common": that one.
+        "auth" is auth: ListenerAuth;
         /// Certificates in PEM, each with its chain; clients choose by the name of the server.
         "tls.cert" is tls.cert: Files;
         /// Their private keys, in the same order; none if they stand in the files of the certificates.
@@ -141,6 +144,7 @@ impl Draft {
                 AllowAnonymous::Loopback => endpoint.is_local() && !self.proxy_protocol,
                 AllowAnonymous::Written(allowed) => allowed,
             },
+            auth: self.auth,
             endpoint,
             tls: self.protocol.has_tls().then_some(self.tls),
             websocket: self.protocol.has_websocket().then_some(self.websocket),
@@ -252,6 +256,7 @@ impl From<&Listener> for Draft {
             name: listener.name.clone(),
             protocol: ListenerProtocol::of(listener),
             allow_anonymous: AllowAnonymous::Written(listener.allow_anonymous),
+            auth: listener.auth.clone(),
             tls: listener.tls.clone().unwrap_or_default(),
             websocket: listener.websocket.clone().unwrap_or_default(),
             proxy_protocol: listener.proxy.is_some(),

@@ -14,6 +14,8 @@ pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, WebSocketPath};
 
 pub(super) use draft::Draft;
 
+use super::ListenerAuth;
+
 /// A socket on which clients are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -21,8 +23,10 @@ pub struct Listener {
     pub name: String,
     /// Where it listens.
     pub endpoint: Endpoint,
-    /// Whether clients without credentials are accepted.
+    /// Whether clients without credentials are accepted, if no source of credentials is asked.
     pub allow_anonymous: bool,
+    /// Which sources of credentials are asked.
+    pub auth: ListenerAuth,
     /// How connections are encrypted, where they are.
     pub tls: Option<Tls>,
     /// How MQTT is carried in WebSocket, where it is.
@@ -50,6 +54,7 @@ impl Listener {
         Self {
             name: endpoint.to_string(),
             allow_anonymous: endpoint.is_local(),
+            auth: ListenerAuth::Common,
             endpoint,
             tls: None,
             websocket: None,

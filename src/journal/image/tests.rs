@@ -31,6 +31,19 @@ fn a_message_is_kept_until_its_pubrec_and_its_number_until_its_end() {
 }
 
 #[test]
+fn the_last_word_about_what_may_have_been_sent_counts() {
+    let session = SessionNumber(1);
+    let sent = |before| Change::Sent { session, before };
+    let mut image = Image::of([opened(1), queued(1, 4), sent(3_000)]);
+    assert_eq!(image.sessions[&session].sent_before, 3_000);
+
+    image.apply(sent(5));
+
+    assert_eq!(image.sessions[&session].sent_before, 5);
+    assert_eq!(image.sessions[&session].next_number, 5, "a reservation uses up nothing");
+}
+
+#[test]
 fn numbers_survive_a_fold_though_nothing_has_them_any_more() {
     let session = SessionNumber(1);
     let all = [opened(1), queued(1, 4), Change::Settled { session, number: 4 }, opened(2)];

@@ -17,6 +17,7 @@ impl<S> Driver<S> {
         tracing::info!(
             client = %self.client(),
             address = %self.address(),
+            user = self.connection.username().map(|name| display(printable(name))),
             protocol = %self.protocol(),
             keep_alive_secs = self.connection.keep_alive_secs(),
             clean_start = self.clean_start,
@@ -73,10 +74,10 @@ impl<S> Driver<S> {
     }
 }
 
-/// The beginning of a client identifier, without what a terminal or a log reader would obey.
-fn printable(client_id: &str) -> EscapeDebug<'_> {
-    let end = client_id.char_indices().nth(CLIENT_ID_CHARS_MAX).map(|(at, _)| at);
-    client_id[..end.unwrap_or(client_id.len())].escape_debug()
+/// The beginning of a client identifier or a user name, without what a terminal or a log reader would obey.
+fn printable(name: &str) -> EscapeDebug<'_> {
+    let end = name.char_indices().nth(CLIENT_ID_CHARS_MAX).map(|(at, _)| at);
+    name[..end.unwrap_or(name.len())].escape_debug()
 }
 
 enum Reason<'a> {

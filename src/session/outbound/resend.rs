@@ -46,18 +46,29 @@ impl Outbound {
             if is_full || entry.gate > context.durable {
                 return None;
             }
-            let outgoing = Outgoing::Publish(Delivery {
-                message: message.clone(),
-                qos: entry.qos,
-                id: Some(self.ring.id(self.resent)),
-                dup: true,
-                retain: entry.retain,
-                subscription_ids: entry.subscription_ids.clone(),
-            });
-            self.resent += 1;
-            self.in_flight += 1;
-            return Some(outgoing);
+            return Some(self.resend());
         }
         None
+    }
+
+    fn resend(&mut self) -> Outgoing {
+        let id = self.ring.id(self.resent);
+        let entry = self.ring.get_mut(self.resent).expect("sent before");
+        let message = entry.message().expect("seen to have one").clone();
+        if entry.waiting().is_some() {
+            self.queued -= 1;
+            self.queued_bytes -= message.len();
+            entry.state = State::Published(message.clone());
+        }
+        self.resent += 1;
+        self.in_flight += 1;
+        Outgoing::Publish(Delivery {
+            message,
+            qos: entry.qos,
+            id: Some(id),
+            dup: true,
+            retain: entry.retain,
+            subscription_ids: entry.subscription_ids.clone(),
+        })
     }
 }

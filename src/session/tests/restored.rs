@@ -1,12 +1,12 @@
 use super::*;
-use crate::journal::{QueuedMessage, Unfinished};
+use crate::journal::{Backlog, QueuedMessage, Unfinished};
 
 #[test]
 fn what_may_have_been_sent_before_a_restart_is_sent_again_with_its_ids_and_the_rest_as_new() {
     let queue =
         [(3, kept("a", 1)), (4, Unfinished::Released), (6, kept("b", 2)), (7, kept("c", 1))];
-    let mut outbound = Outbound::restore(queue.into(), 7, 8);
-    assert_eq!((outbound.queued(), outbound.sent_before()), (1, 7));
+    let mut outbound = Outbound::restore(queue.into(), Backlog::default(), 7, 8);
+    assert_eq!((outbound.queued(), outbound.sent_before()), (3, 7));
     outbound.start_connection();
     offer(&mut outbound, "d", 1);
 
@@ -30,8 +30,9 @@ fn what_may_have_been_sent_before_a_restart_is_sent_again_with_its_ids_and_the_r
 
 #[test]
 fn numbers_that_are_passed_over_cost_nothing_and_are_not_given_out() {
-    let mut outbound = Outbound::restore([(5, kept("a", 1))].into(), u64::MAX, 1 << 40);
-    let limits = QueueLimits { messages_max: 1, ..limits() };
+    let mut outbound =
+        Outbound::restore([(5, kept("a", 1))].into(), Backlog::default(), 6, 1 << 40);
+    let limits = QueueLimits { messages_max: 2, ..limits() };
 
     assert_eq!(
         outbound.offer(new("b", 1), limits).map(|offered| offered.number),
@@ -47,7 +48,7 @@ fn numbers_that_are_passed_over_cost_nothing_and_are_not_given_out() {
 
 #[test]
 fn shared_messages_are_handed_on_across_numbers_that_were_left_out() {
-    let mut outbound = Outbound::restore([(5, kept("a", 1))].into(), 0, 9);
+    let mut outbound = Outbound::restore([(5, kept("a", 1))].into(), Backlog::default(), 0, 9);
     let shared = NewDelivery { group: Some(GroupKey(1)), ..new("b", 1) };
     outbound.offer(shared, limits()).expect("room");
 
@@ -61,7 +62,7 @@ fn shared_messages_are_handed_on_across_numbers_that_were_left_out() {
 #[test]
 fn of_two_messages_with_one_packet_id_the_released_one_counts() {
     let queue = [(2, kept("a", 1)), (3, kept("b", 1)), (65_537, Unfinished::Released)];
-    let mut outbound = Outbound::restore(queue.into(), 0, 0);
+    let mut outbound = Outbound::restore(queue.into(), Backlog::default(), 0, 0);
     outbound.start_connection();
 
     assert!(matches!(poll(&mut outbound), Some(Outgoing::PubRel { id, .. }) if id == self::id(3)));

@@ -1,7 +1,10 @@
 use std::collections::HashMap;
 
-use crate::journal::{Change, NUMBERS_UNTOLD_MAX, SessionNumber};
+use crate::journal::{Change, SessionNumber};
 use crate::types::{Filter, InboundId, Message};
+
+/// Of so many deliveries that are queued and settled before either is written one number is told.
+pub(super) const NUMBERS_UNTOLD_MAX: u64 = 1024;
 
 /// The same effect in fewer changes: what is made and undone in one list, or set and set again,
 /// never reaches the disk.

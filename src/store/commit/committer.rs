@@ -11,6 +11,8 @@ pub struct Committer {
     store: Box<dyn Store>,
     folder: Folder,
     settings: CommitSettings,
+    /// Nothing is to stay in the journal: what is settled there takes up room elsewhere.
+    eager: bool,
 }
 
 /// Batches to become durable together.
@@ -55,7 +57,7 @@ impl Committer {
     /// Continues on what the store has.
     pub fn open(store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
         let folder = Folder::open(&*store, settings.fold_step_bytes)?;
-        Ok(Self { store, folder, settings })
+        Ok(Self { store, folder, settings, eager: false })
     }
 
     /// Makes a group durable, in one write, and returns how many bytes it took. The same group may be
@@ -77,9 +79,20 @@ impl Committer {
         self.store.sync()
     }
 
+    /// What is written to.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// Whether the journal is longer than it should be.
     pub fn wants_to_fold(&self) -> bool {
-        self.folder.journal_bytes() > self.settings.journal_bytes_max
+        let journal_bytes_max = if self.eager { 0 } else { self.settings.journal_bytes_max };
+        self.folder.journal_bytes() > journal_bytes_max
+    }
+
+    /// Whether all of the journal is to be folded, however short it is.
+    pub fn set_eager(&mut self, eager: bool) {
+        self.eager = eager;
     }
 
     /// Bytes of the journal.

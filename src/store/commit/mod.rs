@@ -14,6 +14,8 @@ mod group;
 mod keys;
 mod piece;
 mod recover;
+mod reuse;
+mod room;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -29,12 +31,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 pub use recover::{Progress, Recovered, recover};
+pub use room::RoomSettings;
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
 
 use super::{Store, StoreError};
 use crate::journal::{Batch, Load, Page, Stored};
 use crate::types::Lsn;
 use committer::Committer;
+use room::Room;
 use waiting::Pipeline;
 use worker::Worker;
 
@@ -45,6 +49,7 @@ pub struct Commits {
     pipeline: Arc<Pipeline>,
     /// Taken by whoever waits for the end of the thread.
     thread: Mutex<Option<JoinHandle<()>>>,
+    without_store: bool,
 }
 
 /// How commits are made.
@@ -81,7 +86,8 @@ impl Default for CommitSettings {
 pub enum CommitState {
     /// They do.
     Working,
-    /// Not at the moment: the disk is full. They will as soon as there is room.
+    /// The disk is full: those that come now are for what is under way. They become durable in the
+    /// room that is kept for that, and when it is used up as soon as there is more.
     Full,
     /// Not any more in this process: the store has failed, and this is how.
     Failed(String),
@@ -102,7 +108,8 @@ pub enum Event {
     Stored(Vec<Stored>),
     /// The answer to [`Commits::load`].
     Loaded(Page),
-    /// Whether there is too little room for more than what is under way. Told when it changes.
+    /// Whether there is too little room for more than what is under way. Told when it changes; at
+    /// first there is enough.
     Full(bool),
 }
 
@@ -122,18 +129,50 @@ impl Commits {
         clock: Micros,
         on_event: OnEvent,
     ) -> Result<Self, StoreError> {
+        Self::start_within(Room::unbounded(), store, last, settings, clock, on_event)
+    }
+
+    /// The same for a store on a file system, whose room is watched: [`Event::Full`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_on_disk(
+        room: RoomSettings,
+        store: Box<dyn Store>,
+        last: Lsn,
+        settings: CommitSettings,
+        clock: Micros,
+        on_event: OnEvent,
+    ) -> Result<Self, StoreError> {
+        Self::start_within(Room::watched(room), store, last, settings, clock, on_event)
+    }
+
+    fn start_within(
+        room: Room,
+        store: Box<dyn Store>,
+        last: Lsn,
+        settings: CommitSettings,
+        clock: Micros,
+        on_event: OnEvent,
+    ) -> Result<Self, StoreError> {
         let pipeline = Arc::new(Pipeline::new(last, settings));
         let committer = Committer::open(store, settings)?;
-        let worker = Worker::new(Arc::clone(&pipeline), committer, clock, on_event);
+        let worker = Worker::new(Arc::clone(&pipeline), committer, room, clock, on_event);
         let thread = thread::Builder::new().name("store".into()).spawn(|| worker.run())?;
-        Ok(Self { pipeline, thread: Mutex::new(Some(thread)) })
+        Ok(Self { pipeline, thread: Mutex::new(Some(thread)), without_store: false })
     }
 
     /// For a broker that records nothing: there is no store, and a batch would be refused.
     pub fn none() -> Self {
         let pipeline = Arc::new(Pipeline::new(Lsn::NONE, CommitSettings::default()));
         pipeline.close("there is none");
-        Self { pipeline, thread: Mutex::new(None) }
+        Self { pipeline, thread: Mutex::new(None), without_store: true }
+    }
+
+    /// Whether there is no store, and never was.
+    pub fn is_none(&self) -> bool {
+        self.without_store
     }
 
     /// Has the batch made durable and returns the number up to which everything is so now.
@@ -199,6 +238,12 @@ impl Drop for Commits {
 /// Whether it may be tried again, later.
 fn is_full(error: &StoreError) -> bool {
     matches!(error, StoreError::Full { .. })
+}
+
+/// Whether the file system had no room for what an engine wrote: that engine is of no use any more.
+fn is_out_of_space(error: &StoreError) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error, StoreError::Io(error) if matches!(error.kind(), StorageFull | QuotaExceeded))
 }
 
 /// What a record that this version must not touch comes to.

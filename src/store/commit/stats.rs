@@ -29,8 +29,12 @@ pub struct CommitStats {
     pub journal_bytes: u64,
     /// Records found damaged while folding, and set aside.
     pub quarantined: u64,
-    /// Times that the store had no room.
+    /// Times that there was too little room.
     pub full: u64,
+    /// What the store takes up where it keeps its data; looked at now and then.
+    pub size_bytes: u64,
+    /// What its file system has left, if it is on one.
+    pub free_bytes: Option<u64>,
 }
 
 impl CommitStats {
@@ -66,6 +70,19 @@ impl Histogram {
         self.max_micros = self.max_micros.max(micros);
     }
 
+    /// A duration in microseconds that `share` of all (0 to 1) do not pass: the bound of the place
+    /// where that many are reached, or the longest where that is less. 0 if none was counted.
+    pub fn quantile_micros(&self, share: f64) -> u64 {
+        let wanted = (self.total() as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let place = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        });
+        let bound = place.and_then(|place| HISTOGRAM_MICROS.get(place)).copied();
+        bound.unwrap_or(self.max_micros).min(self.max_micros)
+    }
+
     /// How many were counted.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
@@ -86,5 +103,18 @@ mod tests {
         assert_eq!(histogram.counts[HISTOGRAM_MICROS.len() - 1], 1);
         assert_eq!(histogram.counts[HISTOGRAM_MICROS.len()], 1);
         assert_eq!((histogram.total(), histogram.max_micros), (5, 1_000_001));
+    }
+
+    #[test]
+    fn a_quantile_is_the_bound_that_so_many_do_not_pass() {
+        let mut histogram = Histogram::default();
+        assert_eq!(histogram.quantile_micros(0.5), 0);
+        (0..99).for_each(|_| histogram.count(90));
+        assert_eq!(histogram.quantile_micros(0.5), 90, "no longer than the longest");
+
+        histogram.count(2_000_000);
+        assert_eq!(histogram.quantile_micros(0.5), 100);
+        assert_eq!(histogram.quantile_micros(0.99), 100);
+        assert_eq!(histogram.quantile_micros(0.991), 2_000_000);
     }
 }

@@ -45,6 +45,17 @@ pub enum Wait {
     ForWork,
 }
 
+impl Wait {
+    /// The same, but never longer than `limit`.
+    pub fn at_most(self, limit: Option<Duration>) -> Self {
+        match (self, limit) {
+            (Self::AtMost(time), Some(limit)) => Self::AtMost(time.min(limit)),
+            (Self::ForWork, Some(limit)) => Self::AtMost(limit),
+            (wait, _) => wait,
+        }
+    }
+}
+
 /// What the thread has to do.
 pub enum Work {
     /// Make these durable.
@@ -128,7 +139,6 @@ impl Pipeline {
     /// Waits until the store may be tried again. Returns whether the end is near.
     pub fn wait_for_room(&self) -> bool {
         let mut waiting = self.waiting.lock();
-        waiting.state = CommitState::Full;
         if !waiting.stopping {
             self.stop.wait_for(&mut waiting, self.settings.retry);
         }
@@ -154,9 +164,9 @@ impl Pipeline {
         std::mem::take(&mut waiting.batches)
     }
 
-    /// The store works.
-    pub fn recover(&self) {
-        self.waiting.lock().state = CommitState::Working;
+    /// Notes whether there is too little room.
+    pub fn set_full(&self, full: bool) {
+        self.waiting.lock().state = if full { CommitState::Full } else { CommitState::Working };
     }
 
     /// Nobody writes any more.

@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::committer::{Committer, Packed};
+use super::room::Room;
 use super::waiting::{Pipeline, Wait, Work};
-use super::{Event, Micros, OnEvent, is_full};
+use super::{Event, Micros, OnEvent, is_full, is_out_of_space};
 use crate::journal::Batch;
 use crate::store::StoreError;
 
@@ -11,6 +12,11 @@ use crate::store::StoreError;
 pub struct Worker {
     pipeline: Arc<Pipeline>,
     committer: Committer,
+    room: Room,
+    /// What was told last.
+    told_full: bool,
+    /// By the clock, when the size of the store is looked at next.
+    size_due: u64,
     clock: Micros,
     on_event: OnEvent,
     /// The disk had no room for folding: not before the next attempt is due.
@@ -22,6 +28,8 @@ pub struct Worker {
 /// The thread is not to go on.
 struct Over;
 
+/// Between two looks at what the store takes up on disk, which walks through its files.
+const SIZE_INTERVAL_MICROS: u64 = 10_000_000;
 /// While the journal is too long, folding takes off so many times what a group added.
 const FOLD_RATIO: u64 = 2;
 
@@ -29,20 +37,64 @@ impl Worker {
     pub fn new(
         pipeline: Arc<Pipeline>,
         committer: Committer,
+        room: Room,
         clock: Micros,
         on_event: OnEvent,
     ) -> Self {
-        Self { pipeline, committer, clock, on_event, fold_blocked: false, unsynced_since: None }
+        Self {
+            pipeline,
+            committer,
+            room,
+            told_full: false,
+            size_due: 0,
+            clock,
+            on_event,
+            fold_blocked: false,
+            unsynced_since: None,
+        }
     }
 
     /// Works until the pipeline is stopped or the store fails.
     pub fn run(mut self) {
         let _closed = CloseAtEnd(Arc::clone(&self.pipeline));
-        while self.turn().is_ok() {}
+        self.look_around();
+        while self.turn().is_ok() {
+            self.look_around();
+        }
+    }
+
+    /// Sees how much room there is. Asking the file system costs a microsecond, a commit hundreds.
+    fn look_around(&mut self) {
+        let now = (self.clock)();
+        let free_bytes = self.room.look(self.committer.store(), now);
+        self.pipeline.stats.lock().free_bytes = free_bytes;
+        self.tell_room();
+        if now >= self.size_due {
+            self.size_due = now + SIZE_INTERVAL_MICROS;
+            let size_bytes = self.committer.store().size_bytes();
+            self.pipeline.stats.lock().size_bytes = size_bytes.unwrap_or(0);
+        }
+    }
+
+    fn tell_room(&mut self) {
+        let full = self.room.is_full();
+        if full == std::mem::replace(&mut self.told_full, full) {
+            return;
+        }
+        self.pipeline.set_full(full);
+        self.committer.set_eager(full);
+        match full {
+            true => {
+                self.pipeline.stats.lock().full += 1;
+                tracing::error!("the disk is full: messages that would need it are refused");
+            }
+            false => tracing::info!("the disk has room again"),
+        }
+        (self.on_event)(Event::Full(full));
     }
 
     fn turn(&mut self) -> Result<(), Over> {
-        match self.pipeline.next(self.patience()) {
+        match self.pipeline.next(self.patience().at_most(self.room.interval())) {
             Work::Commit(batches) => {
                 let bytes = self.commit(batches)?;
                 self.keep_journal_short(bytes)?;
@@ -107,29 +159,38 @@ impl Worker {
 
     /// Writes a group, however long the disk is full.
     fn write(&mut self, packed: &Packed) -> Result<(u64, u64), Over> {
-        let mut full = false;
+        let mut stalled = false;
         let mut last_try = false;
         loop {
             let started = (self.clock)();
             let error = match self.committer.commit(packed) {
                 Ok(bytes) => {
-                    if full {
-                        tracing::info!("the store has room again");
-                        self.pipeline.recover();
+                    let micros = (self.clock)().saturating_sub(started);
+                    if stalled {
+                        self.resume();
                     }
-                    return Ok((bytes, (self.clock)().saturating_sub(started)));
+                    return Ok((bytes, micros));
                 }
                 Err(error) => error,
             };
             if !is_full(&error) || last_try {
                 return Err(self.fail(&error));
             }
-            if !std::mem::replace(&mut full, true) {
+            if !std::mem::replace(&mut stalled, true) {
                 tracing::error!(%error, "nothing is acknowledged until there is room");
-                self.pipeline.stats.lock().full += 1;
             }
-            last_try = self.pipeline.wait_for_room();
+            let made_room = self.room.stall();
+            self.tell_room();
+            last_try = !made_room && self.pipeline.wait_for_room();
+            self.look_around();
         }
+    }
+
+    fn resume(&mut self) {
+        tracing::info!("the store takes commits again");
+        self.room.resume();
+        self.room.look(self.committer.store(), (self.clock)());
+        self.tell_room();
     }
 
     /// Folds while the journal is too long, enough to keep up with what a commit of so many bytes
@@ -180,6 +241,10 @@ impl Worker {
 
     fn fail(&self, error: &StoreError) -> Over {
         tracing::error!(%error, "the store has failed: nothing is acknowledged any more");
+        if is_out_of_space(error) {
+            // For whoever opens the store next.
+            self.room.give_up_ballast();
+        }
         self.pipeline.fail(error.to_string());
         Over
     }

@@ -7,8 +7,8 @@ use crate::ledger::{Ledger, Violation, number_in};
 
 impl Client {
     pub(super) fn receive(&mut self, publish: &Publish<'_>, ledger: &mut Ledger) {
-        let Publish { topic, packet_id, dup, qos, .. } = publish;
-        let Some(number) = number_in(publish.payload) else {
+        let Publish { topic, packet_id, dup, qos, retain, .. } = publish;
+        let Some(number) = number_in(topic, publish.payload) else {
             let case = format!("{} < {topic}: a damaged payload", self.name);
             return ledger.violation(Violation::ProtocolBroken, case);
         };
@@ -17,10 +17,17 @@ impl Client {
         match (qos, packet_id) {
             (QoS::ExactlyOnce, Some(id)) => self.store(*id, publish, number, ledger),
             (QoS::AtLeastOnce, Some(id)) => {
-                ledger.delivered(&self.name, topic, number);
+                self.account(topic, number, ledger);
                 self.link().reply(&Packet::PubAck(ack(*id)));
             }
-            _ => ledger.delivered(&self.name, topic, number),
+            _ if *retain => ledger.shown(topic, number),
+            _ => self.account(topic, number, ledger),
+        }
+    }
+
+    fn account(&self, topic: &str, number: u64, ledger: &mut Ledger) {
+        if let Some(account) = &self.habits.account {
+            ledger.delivered(account, topic, number);
         }
     }
 
@@ -44,7 +51,7 @@ impl Client {
     pub(super) fn deliver(&mut self, id: PacketId, ledger: &mut Ledger) {
         ledger.note(format_args!("{} < PUBREL {id}", self.name));
         if let Some((topic, number)) = self.incoming.remove(&id) {
-            ledger.delivered(&self.name, &topic, number);
+            self.account(&topic, number, ledger);
         }
         self.link().reply(&Packet::PubComp(ack(id)));
     }

@@ -9,6 +9,7 @@ use crate::rng::Rng;
 const WANTED_MAX: usize = 500;
 
 /// A subscription that is to be made or to be ended.
+#[derive(Clone)]
 pub struct Wanted {
     filter: String,
     qos: QoS,
@@ -73,6 +74,18 @@ impl Client {
         let link = self.link.as_mut().expect("connected");
         link.write(&packet);
         link.asked = Some((id, at));
+    }
+
+    /// A SUBSCRIBE or UNSUBSCRIBE for `filter` is on its way.
+    pub fn begin_asking(&mut self, id: PacketId, filter: &str, to_be: Standing) {
+        let at = self.wanted.iter().position(|wanted| wanted.filter == filter);
+        let at = at.unwrap_or_else(|| {
+            self.want(filter, QoS::AtLeastOnce);
+            self.wanted.len() - 1
+        });
+        self.wanted[at].to_be = to_be;
+        self.wanted[at].answered = false;
+        self.link().asked = Some((id, at));
     }
 
     /// SUBACK, or UNSUBACK, of which only the id is looked at.

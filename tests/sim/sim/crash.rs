@@ -1,4 +1,4 @@
-use fulmar::types::Lsn;
+use fulmar::types::{ClientId, Lsn};
 
 use super::Sim;
 use crate::client::Client;
@@ -26,6 +26,12 @@ impl Sim {
         let unread = self.shell.unhandled();
         self.wire.crashed(self.shell.now, lossless, Key(self.last_key), &unread);
         self.on_shell(|shell| shell.crash(last));
+        for client in &self.clients {
+            let session = self.shell.broker.session(&ClientId::new(&client.name));
+            self.restored[client.index] = session.map_or((0, 0), |session| {
+                (session.outbound.queued(), session.outbound.queued_bytes())
+            });
+        }
         self.open(WATCHER, Client::last_opening(), usize::MAX);
     }
 

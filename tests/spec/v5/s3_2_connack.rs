@@ -140,6 +140,26 @@ fn a_refusal_is_explained_only_as_far_as_the_maximum_packet_size_allows() {
     client.expect_closed();
 }
 
+// [MQTT-3.2.2-20]
+#[test]
+fn what_an_acknowledgement_promises_is_told_only_where_the_maximum_packet_size_allows() {
+    let world = World::with(|_, limits| limits.durability = Some("disk"));
+    let full = world.connect(V5, "client").open();
+    assert_eq!(full.connack.user_properties, [("durability", "disk")]);
+
+    let property = 1 + 2 + "durability".len() as u32 + 2 + "disk".len() as u32;
+    let whole = 11 + property;
+    let fits = world.connect(V5, "client").maximum_packet_size(whole).open();
+    assert_eq!(fits.connack.user_properties, [("durability", "disk")]);
+    let tight = world.connect(V5, "client").maximum_packet_size(whole - 1).open();
+    assert_eq!(tight.connack.user_properties, []);
+    assert_eq!(tight.connack.receive_maximum, full.connack.receive_maximum);
+    assert_eq!(tight.connack.topic_alias_maximum, full.connack.topic_alias_maximum);
+
+    let mut old = world.connect(V311, "client").send();
+    assert_eq!(old.expect_bytes(), [0x20, 2, 0, 0]);
+}
+
 /// Lets everybody in but those who give `password`, who get this reason.
 fn refusing(
     reason: ReasonCode,

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod stage;
+mod store;
 
 use std::io;
 use std::pin::Pin;

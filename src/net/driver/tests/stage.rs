@@ -1,8 +1,11 @@
 //! A server in virtual time whose clients are pipes.
 
+use std::sync::{OnceLock, Weak};
+
 use super::*;
 use crate::net::{Clock, Setup};
-use crate::store::Commits;
+use crate::store::{CommitSettings, Commits, Store};
+use crate::types::Lsn;
 
 pub struct TestServer {
     pub shared: Arc<Shared>,
@@ -16,16 +19,25 @@ impl TestServer {
     pub fn with(authenticator: impl Authenticator + 'static) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        let setup = Setup {
-            limits: Limits::default(),
-            authenticator: Box::new(authenticator),
-            connect_timeout: CONNECT_TIMEOUT,
-            re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
-            connections_max: 1000,
-            mistakes_per_second: 1000,
-        };
-        let commits = Commits::none();
-        Self { shared: Arc::new(Shared::new(broker, commits, clock, setup)) }
+        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup(authenticator))) }
+    }
+
+    /// With a broker that keeps everything in `store`.
+    pub fn with_store(store: Box<dyn Store>, commits: CommitSettings) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(Settings { journal: true, ..settings() }, 1, clock.now());
+        let owner = Arc::new(OnceLock::<Weak<Shared>>::new());
+        let told = Arc::clone(&owner);
+        let on_event = Box::new(move |event| {
+            if let Some(shared) = told.wait().upgrade() {
+                shared.handle_store(event);
+            }
+        });
+        let commits = Commits::start(store, Lsn::NONE, commits, Box::new(|| 0), on_event);
+        let commits = commits.expect("started");
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
+        owner.set(Arc::downgrade(&shared)).expect("the first");
+        Self { shared }
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
@@ -44,6 +56,18 @@ impl TestServer {
         client.write_all(&connect(client_id)).await.expect("open");
         expect(&mut client, &CONNACK).await;
         (client, task)
+    }
+}
+
+fn setup(authenticator: impl Authenticator + 'static) -> Setup {
+    Setup {
+        limits: Limits::default(),
+        durability: "memory",
+        authenticator: Box::new(authenticator),
+        connect_timeout: CONNECT_TIMEOUT,
+        re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
+        connections_max: 1000,
+        mistakes_per_second: 1000,
     }
 }
 
@@ -129,7 +153,7 @@ pub fn publish(payload_bytes: usize) -> Vec<u8> {
 }
 
 pub fn settings() -> Settings {
-    use crate::session::{QueueLimits, QueueRule};
+    use crate::session::{QueueLimits, QueueRule, Window};
     Settings {
         sessions_max: 1000,
         subscriptions_max: 1000,
@@ -138,6 +162,7 @@ pub fn settings() -> Settings {
             bytes_max: 10_000_000,
             rule: QueueRule::RefuseNew,
         },
+        window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 100,
         receive_maximum: 100,

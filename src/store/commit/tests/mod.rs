@@ -7,8 +7,9 @@ mod measure;
 mod scenario;
 mod threads;
 
+use super::cancel::NUMBERS_UNTOLD_MAX;
 use super::*;
-use crate::journal::{Change, Image, NUMBERS_UNTOLD_MAX, SessionNumber};
+use crate::journal::{Change, Image, SessionNumber};
 use crate::store::{MemoryStore, Operation, Visitor};
 use crate::types::{
     ClientId, Filter, InboundId, Message, MessageHead, PacketId, QoS, SubscriptionIds,

@@ -98,6 +98,48 @@ fn a_full_disk_is_tried_again_until_there_is_room() {
 }
 
 #[test]
+fn a_full_disk_is_told_of_before_what_it_holds_up_and_room_before_what_goes_on() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let (told, heard) = mpsc::channel();
+    let on_event = Box::new(move |event| told.send(event).unwrap_or(()));
+    let store = Box::new(faulty.clone());
+    let commits = Commits::start(store, Lsn::NONE, settings(), Box::new(|| 0), on_event);
+    let commits = commits.expect("started");
+    commits.submit(batch(1)).expect("taken");
+    assert_eq!(heard.recv(), Ok(Event::Full(true)));
+    faulty.wait_for_attempts(3);
+
+    faulty.break_it(false);
+
+    assert_eq!(heard.recv(), Ok(Event::Full(false)));
+    assert_eq!(heard.recv(), Ok(Event::Durable(Lsn(1))));
+}
+
+#[test]
+fn the_whole_journal_is_folded_while_the_disk_is_full() {
+    let home = tempfile::tempdir().expect("temporary directory");
+    let shelf = Shelf::default();
+    let room =
+        RoomSettings { directory: home.path().into(), free_bytes_min: u64::MAX, ballast_bytes: 0 };
+    let (told, durable) = mpsc::channel();
+    let on_event = Box::new(move |event| tell(&told, event));
+    let store = Box::new(shelf.clone());
+    let clock: Micros = Box::new(|| 0);
+    let commits = Commits::start_on_disk(room, store, Lsn::NONE, settings(), clock, on_event);
+    let commits = commits.expect("started");
+
+    commits.submit(batch(1)).expect("taken");
+
+    assert_eq!((durable.recv(), commits.state()), (Ok(Lsn(1)), CommitState::Full));
+    while commits.stats().fold_steps == 0 {
+        thread::yield_now();
+    }
+    assert_eq!(commits.stats().journal_bytes, 0);
+    assert_eq!(commits.stats().full, 1);
+}
+
+#[test]
 fn what_waits_for_a_full_disk_cancels_out_when_it_is_too_much() {
     let faulty = Faulty::new(full);
     faulty.break_it(true);
@@ -167,7 +209,7 @@ fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end()
         Lsn::NONE,
         settings,
         Box::new(move || clock.load(Ordering::SeqCst)),
-        Box::new(move |event| told.send(durable_lsn(event)).unwrap_or(())),
+        Box::new(move |event| tell(&told, event)),
     )
     .expect("started");
     commits.submit(batch(1)).expect("works");
@@ -205,14 +247,16 @@ fn whoever_is_told_may_be_the_last_owner() {
 
 fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Lsn>) {
     let (told, heard) = mpsc::channel();
-    let on_event = Box::new(move |event| told.send(durable_lsn(event)).unwrap_or(()));
+    let on_event = Box::new(move |event| tell(&told, event));
     let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_event);
     (commits.expect("started"), heard)
 }
 
-fn durable_lsn(event: Event) -> Lsn {
+/// Nobody may listen any more.
+fn tell(durable: &mpsc::Sender<Lsn>, event: Event) {
     match event {
-        Event::Durable(lsn) => lsn,
+        Event::Durable(lsn) => durable.send(lsn).unwrap_or(()),
+        Event::Full(_) => {}
         other => panic!("only commits are expected, not {other:?}"),
     }
 }

@@ -1,0 +1,149 @@
+//! A store that is slow, and one that fails.
+
+use parking_lot::{Condvar, Mutex};
+
+use super::*;
+use crate::journal::StoreState;
+use crate::store::{CommitSettings, Operation, Store, StoreError, Visitor};
+
+#[tokio::test]
+async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silent() {
+    let helper = Helper::default();
+    // Whatever waits is too much.
+    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+    let server = TestServer::with_store(Box::new(helper.clone()), settings);
+    let (mut client, _task) = server.open();
+    client.write_all(&connect_for_secs("client", 1)).await.expect("open");
+    expect(&mut client, &CONNACK).await;
+    helper.set(Way::Slow);
+    let (_first, _task) = server.connecting_durable("first").await;
+    wait_until(|| helper.is_at_work()).await;
+    let (_second, _task) = server.connecting_durable("second").await;
+    wait_until(|| server.shared.commits.is_congested()).await;
+
+    client.write_all(&PINGREQ).await.expect("open");
+    tokio::task::yield_now().await;
+    server.pass_secs(100);
+    server.pass_secs(200);
+    helper.set(Way::Good);
+    expect(&mut client, &PINGRESP).await;
+
+    server.pass_secs(300);
+    assert_eq!(read_to_end(&mut client).await, b"", "now it is");
+}
+
+#[tokio::test]
+async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_needs_no_disk() {
+    let helper = Helper::default();
+    let server = TestServer::with_store(Box::new(helper.clone()), CommitSettings::default());
+    let (mut subscriber, _task) = server.connected("subscriber").await;
+    subscriber.write_all(&SUBSCRIBE).await.expect("open");
+    expect(&mut subscriber, &SUBACK).await;
+    helper.set(Way::Bad);
+
+    let (mut durable, _task) = server.connecting_durable("durable").await;
+    wait_until(|| {
+        server.shared.handle_deadline();
+        server.shared.store_report().state == StoreState::Failed
+    })
+    .await;
+    server.shared.handle_deadline();
+
+    let why = server.shared.store_failure().await;
+    assert!(why.contains("no such disk"), "{why}");
+    let (mut late, _task) = server.open();
+    late.write_all(&connect("late")).await.expect("open");
+    assert_eq!(read_to_end(&mut late).await, [0x20, 2, 0, 3], "server unavailable");
+    let (mut late, _task) = server.open();
+    late.write_all(b"\x10\x0d\0\x04MQTT\x05\x02\0\0\0\0\0").await.expect("open");
+    assert_eq!(read_to_end(&mut late).await, [0x20, 3, 0, 0x88, 0], "server unavailable");
+    subscriber.write_all(&PUBLISH).await.expect("open");
+    expect(&mut subscriber, &PUBLISH).await;
+    server.shared.handle_shutdown();
+    assert_eq!(read_to_end(&mut durable).await, [0x20, 2, 0, 3], "it was promised nothing");
+}
+
+/// A store whose ways can be changed.
+#[derive(Clone, Default)]
+struct Helper(Arc<(Mutex<(Way, bool)>, Condvar)>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Way {
+    #[default]
+    Good,
+    Slow,
+    Bad,
+}
+
+impl Helper {
+    fn set(&self, way: Way) {
+        self.0.0.lock().0 = way;
+        self.0.1.notify_all();
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.0.0.lock().1
+    }
+}
+
+impl Store for Helper {
+    fn apply(&mut self, _: Vec<Operation>) -> Result<(), StoreError> {
+        let mut state = self.0.0.lock();
+        state.1 = true;
+        self.0.1.wait_while(&mut state, |(way, _)| *way == Way::Slow);
+        state.1 = false;
+        match state.0 {
+            Way::Bad => Err(io::Error::other("no such disk").into()),
+            Way::Good | Way::Slow => Ok(()),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    fn scan(&self, _: &[u8], _: &[u8], _: &mut Visitor<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+impl TestServer {
+    /// CONNECT with a session that is kept; no answer is waited for.
+    async fn connecting_durable(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
+        let (mut client, task) = self.open();
+        client.write_all(&connect_with(0, &[client_id])).await.expect("open");
+        tokio::task::yield_now().await;
+        (client, task)
+    }
+
+    /// So many seconds from now the broker looks what is due.
+    fn pass_secs(&self, secs: u64) {
+        self.shared.act(|core, now, actions| {
+            core.broker.handle_deadline(now.plus_secs(secs), actions);
+        });
+    }
+}
+
+/// CONNECT with a keep alive in seconds.
+fn connect_for_secs(client_id: &str, keep_alive_secs: u8) -> Vec<u8> {
+    let mut packet = connect(client_id);
+    packet[11] = keep_alive_secs;
+    packet
+}
+
+async fn wait_until(is_so: impl Fn() -> bool) {
+    let patience = tokio::time::timeout(Duration::from_secs(30), async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    });
+    patience.await.expect("it comes about");
+}

@@ -1,0 +1,51 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::shared::Link;
+use super::{Shared, WakeCell};
+use crate::types::ConnId;
+
+/// Connections that are told together under one hold of the broker's lock.
+const TOLD_PER_HOLD: usize = 512;
+
+/// Connections that are not read from until the store has caught up.
+#[derive(Default)]
+pub(super) struct Paused(
+    /// Locked for a push or a swap, never together with the broker.
+    Mutex<Vec<(Option<ConnId>, Arc<WakeCell>)>>,
+);
+
+impl Shared {
+    /// Whether the store is so far behind that nothing more is to be read from this connection. It
+    /// is woken when the store has caught up, and its client's keep alive waits as long.
+    pub fn must_pause(&self, link: &Link) -> bool {
+        if !self.commits.is_congested() {
+            return false;
+        }
+        if link.cell.pause() {
+            if let Some(conn) = link.conn {
+                self.act(|core, _, _| core.broker.handle_paused(conn));
+            }
+            self.paused.0.lock().push((link.conn, Arc::clone(&link.cell)));
+        }
+        // The store may have caught up before it could see that somebody waits.
+        self.resume_paused();
+        self.commits.is_congested()
+    }
+
+    /// Has those read from that were paused, if the store has caught up.
+    pub(super) fn resume_paused(&self) {
+        if self.commits.is_congested() {
+            return;
+        }
+        let paused = std::mem::take(&mut *self.paused.0.lock());
+        for some in paused.chunks(TOLD_PER_HOLD) {
+            self.act(|core, now, _| {
+                let conns = some.iter().filter_map(|(conn, _)| *conn);
+                conns.for_each(|conn| core.broker.handle_resumed(conn, now));
+            });
+        }
+        paused.iter().for_each(|(_, cell)| cell.resume());
+    }
+}

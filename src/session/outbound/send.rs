@@ -1,0 +1,91 @@
+use super::{Context, Delivery, Dropped, Outbound, Outgoing, QoS, State};
+
+impl Outbound {
+    /// Passes over what stands at the front of the queues and must not be sent.
+    pub(super) fn drop_unsendable(&mut self, context: &Context, dropped: &mut Vec<Dropped>) {
+        self.skip_holes();
+        while let Some(entry) = self.ring.get(self.sent) {
+            let message = entry.message().expect("holes are skipped");
+            let cause = context.cause_to_drop(message, entry.qos, &entry.subscription_ids);
+            let Some(cause) = cause else { break };
+            dropped.push(Dropped { number: Some(self.ring.number(self.sent)), cause });
+            self.skip_next();
+            self.skip_holes();
+        }
+        while let Some(next) = self.direct.front() {
+            let ids = &next.subscription_ids;
+            let Some(cause) = context.cause_to_drop(&next.message, QoS::AtMostOnce, ids) else {
+                break;
+            };
+            self.shared -= usize::from(next.group.is_some());
+            self.direct.pop();
+            dropped.push(Dropped { number: None, cause });
+        }
+    }
+
+    /// Passes over messages that were taken away before they were sent.
+    pub(super) fn skip_holes(&mut self) {
+        while matches!(self.ring.get(self.sent), Some(entry) if matches!(entry.state, State::Done))
+        {
+            self.skip_next();
+        }
+    }
+
+    /// The arrival of the next numbered message, if it may be sent now.
+    pub(super) fn sendable_arrival(&self, context: &Context) -> Option<u64> {
+        let entry = self.ring.get(self.sent)?;
+        let may_go = self.resent == self.sent
+            && self.in_flight < usize::from(context.receive_maximum)
+            && self.ring.has_own_id(self.sent)
+            && entry.number < self.reservation.before(context.durable)
+            && entry.gate <= context.durable;
+        may_go.then_some(entry.arrival)
+    }
+
+    pub(super) fn send_numbered(&mut self) -> Outgoing {
+        let id = self.ring.id(self.sent);
+        let entry = self.ring.get_mut(self.sent).expect("seen to be sendable");
+        let State::Queued(message) = std::mem::replace(&mut entry.state, State::Done) else {
+            unreachable!("messages behind `sent` are queued")
+        };
+        entry.state = State::Published(message.clone());
+        self.queued -= 1;
+        self.queued_bytes -= message.len();
+        let delivery = Delivery {
+            message,
+            qos: entry.qos,
+            id: Some(id),
+            dup: false,
+            retain: entry.retain,
+            subscription_ids: entry.subscription_ids.clone(),
+        };
+        self.sent += 1;
+        self.resent += 1;
+        self.released += 1;
+        self.in_flight += 1;
+        Outgoing::Publish(delivery)
+    }
+
+    pub(super) fn send_direct(&mut self) -> Option<Outgoing> {
+        let delivery = self.direct.pop()?;
+        self.shared -= usize::from(delivery.group.is_some());
+        Some(Outgoing::Publish(Delivery {
+            message: delivery.message,
+            qos: QoS::AtMostOnce,
+            id: None,
+            dup: false,
+            retain: delivery.retain,
+            subscription_ids: delivery.subscription_ids,
+        }))
+    }
+
+    /// Finishes the first message that has not been sent, unsent.
+    pub(super) fn skip_next(&mut self) {
+        let at_front = self.resent == self.sent;
+        self.finish(self.sent);
+        self.sent += 1;
+        self.resent += usize::from(at_front);
+        self.released += usize::from(at_front);
+        self.trim();
+    }
+}
