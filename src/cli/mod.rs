@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod certs;
 mod check;
 mod passwd;
 mod serve;
@@ -33,6 +34,9 @@ enum Command {
         #[arg(long)]
         defaults: bool,
     },
+    /// Certificates to try TLS with.
+    #[command(subcommand)]
+    Certs(certs::Certs),
     /// Users of a password file.
     #[command(subcommand)]
     Passwd(passwd::Passwd),
@@ -64,6 +68,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar certs dev                                certificates to try TLS with, in certs/
   fulmar passwd add passwords ann                 a user, and its password when asked for
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
@@ -84,6 +89,7 @@ pub fn run(
     };
     let run: fn(Loaded) -> ExitCode = match arguments.command {
         Some(Command::Check { defaults: true }) => return check::print(&config::reference()),
+        Some(Command::Certs(command)) => return certs::run(command),
         Some(Command::Passwd(command)) => return passwd::run(command),
         Some(Command::Check { .. }) => |loaded| check::run(&loaded),
         Some(Command::Serve) | None => serve::run,
