@@ -54,7 +54,7 @@ fn each_bad_certificate_is_refused_for_its_reason() {
         (
             authority.make(&Wish { usage: ExtendedKeyUsagePurpose::ServerAuth, ..wish("server") }),
             "does not allow extended key usage",
-            "bad certificate",
+            "unsupported certificate",
         ),
     ] {
         let name = identity.cert.display();
