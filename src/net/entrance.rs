@@ -97,7 +97,8 @@ impl Entrance {
         mut socket: S,
         peer: &mut PeerInfo,
     ) -> Result<Opened<S>, Refusal> {
-        let until = Instant::now() + self.handshake_timeout;
+        // One moment for all steps, by the clock that the steps wait with.
+        let until = tokio::time::sleep(self.handshake_timeout).deadline();
         if let Some(proxy) = &self.proxy {
             let header = timeout_at(until, introduce(&mut socket, proxy, peer));
             header.await.map_err(|_| Refusal::Timeout("the PROXY header"))??;

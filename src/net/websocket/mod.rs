@@ -4,6 +4,6 @@ mod frames;
 mod stream;
 mod upgrade;
 
-pub use frames::Violation;
+pub use frames::{Frames, Violation, Wish};
 pub use stream::{FRAME_BYTES_MAX, WebSocket};
 pub use upgrade::{REQUEST_BYTES_MAX, UpgradeError, upgrade};
