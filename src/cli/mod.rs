@@ -1,9 +1,11 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod bench;
 mod certs;
 mod check;
 mod passwd;
 mod serve;
+mod store;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -40,6 +42,10 @@ enum Command {
     /// Users of a password file.
     #[command(subcommand)]
     Passwd(passwd::Passwd),
+    /// Look after the files of a broker that does not run.
+    Store(store::Arguments),
+    /// Load a broker, whichever, and measure what it does.
+    Bench(bench::Bench),
 }
 
 #[derive(clap::Args)]
@@ -70,6 +76,8 @@ Examples:
   fulmar check --defaults > fulmar.toml           a file to begin with
   fulmar certs dev                                certificates to try TLS with, in certs/
   fulmar passwd add passwords ann                 a user, and its password when asked for
+  fulmar store verify --config fulmar.toml        is everything there that was kept?
+  fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
@@ -87,14 +95,17 @@ pub fn run(
         Ok(arguments) => arguments,
         Err(answer) => return print_usage(&answer),
     };
-    let run: fn(Loaded) -> ExitCode = match arguments.command {
+    let Arguments { command, options } = arguments;
+    let run: Box<dyn FnOnce(Loaded) -> ExitCode> = match command {
         Some(Command::Check { defaults: true }) => return check::print(&config::reference()),
+        Some(Command::Bench(bench)) => return bench::run(bench),
         Some(Command::Certs(command)) => return certs::run(command),
         Some(Command::Passwd(command)) => return passwd::run(command),
-        Some(Command::Check { .. }) => |loaded| check::run(&loaded),
-        Some(Command::Serve) | None => serve::run,
+        Some(Command::Store(store)) => Box::new(move |loaded| store::run(&store, &loaded.config)),
+        Some(Command::Check { .. }) => Box::new(|loaded| check::run(&loaded)),
+        Some(Command::Serve) | None => Box::new(serve::run),
     };
-    match load(arguments.options, environment) {
+    match load(options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
         Ok(loaded) => run(loaded),
     }

@@ -95,6 +95,14 @@ choices! {
         Disk = "disk",
     }
 
+    /// What happens at a start if the engine's files are damaged.
+    OnDamage {
+        /// The broker does not start.
+        Stop = "stop",
+        /// They are set aside, and the broker starts without anything that was kept.
+        StartEmpty = "start_empty",
+    }
+
     /// How log lines are written.
     LogFormat {
         /// For people, coloured on a terminal.

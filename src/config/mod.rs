@@ -19,7 +19,8 @@ mod value;
 
 pub use auth::{AuthSource, ListenerAuth};
 pub use choice::{
-    CertificateUser, Durability, Engine, LogFormat, QueueFull, SessionExpiryMax, ShareStrategy,
+    CertificateUser, Durability, Engine, LogFormat, OnDamage, QueueFull, SessionExpiryMax,
+    ShareStrategy,
 };
 pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
@@ -77,6 +78,14 @@ impl Default for Config {
             store: Store::default(),
             log: Log::default(),
         }
+    }
+}
+
+impl Config {
+    /// The default but for the store: there is none, and a restart forgets everything.
+    pub fn in_memory() -> Self {
+        let store = Store { durability: Durability::Memory, ..Store::default() };
+        Self { store, ..Self::default() }
     }
 }
 

@@ -59,11 +59,21 @@ pub enum Error {
     #[error("{0}")]
     Identity(#[source] SourcesError),
     /// What was kept cannot be had, or is in use.
-    #[error("{0}")]
+    #[error("{0}{advice}", advice = advice(.0))]
     Store(#[source] StoreError),
     /// Nothing could be kept any more. What was acknowledged is on disk: the next start has it.
     #[error("stopped because nothing could be kept any more: {0}")]
     StoreFailed(String),
+}
+
+fn advice(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Damaged { .. } => {
+            ". It was left as it is: `fulmar store repair` mends what can be mended; with \
+             store.on_damage = \"start_empty\" it is set aside"
+        }
+        _ => "",
+    }
 }
 
 /// Why serving is over.

@@ -13,8 +13,8 @@ use crate::broker::Broker;
 use crate::config::{self, Config, Engine};
 use crate::net::{Clock, Entropy, Setup, Shared};
 use crate::store::{
-    CommitSettings, Commits, Durability, EngineOptions, FjallStore, Recovered, RoomSettings,
-    SledStore, Store, StoreError, recover,
+    CommitSettings, Commits, Durability, EngineOptions, FjallStore, OnDamage, Recovered,
+    RoomSettings, SledStore, Store, StoreError, recover, withstand,
 };
 
 /// How much a power cut may cost where the kernel's word is enough.
@@ -35,17 +35,21 @@ pub fn open(
     let settings = settings::broker(config);
     let room = room(config);
     let mut recovery = Recovery::begin(clock, supervisor);
-    let Some(mut store) = open_engine(config, &room)? else {
+    let opened = withstand(on_damage(config), || {
+        let Some(mut store) = open_engine(config, &room)? else { return Ok(None) };
+        recovery.note_opened();
+        let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
+        Ok(Some((store, recovered)))
+    });
+    let Some((store, recovered)) = opened? else {
         let broker = Broker::new(settings, entropy, clock.now());
         return Ok(Arc::new(Shared::new(broker, Commits::none(), clock, setup)));
     };
-    recovery.note_opened();
-    let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
-    let Recovered { image, last, quarantined, lost } = recovered;
+    let Recovered { image, last, quarantined, lost, messages } = recovered;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
     let (engine, durability) = (config.store.engine, config.store.durability);
     let millis = clock.micros() / 1000;
-    tracing::info!(?engine, ?durability, sessions, retained, millis, "recovered");
+    tracing::info!(?engine, ?durability, sessions, messages, retained, millis, "recovered");
     if quarantined > 0 {
         tracing::error!(records = quarantined, messages = lost, "damaged records were set aside");
     }
@@ -70,6 +74,13 @@ pub fn open(
     Ok(shared)
 }
 
+fn on_damage(config: &Config) -> OnDamage {
+    match config.store.on_damage {
+        config::OnDamage::Stop => OnDamage::Stop,
+        config::OnDamage::StartEmpty => OnDamage::StartEmpty,
+    }
+}
+
 fn commit_settings(config: &Config) -> CommitSettings {
     let syncs_itself = config.store.durability != config::Durability::Os;
     let sync_interval = (!syncs_itself).then_some(SYNC_INTERVAL);
@@ -87,8 +98,9 @@ fn room(config: &Config) -> RoomSettings {
 
 fn open_engine(config: &Config, room: &RoomSettings) -> Result<Option<Box<dyn Store>>, StoreError> {
     let durability = match config.store.durability {
+        config::Durability::Memory => return Ok(None),
         config::Durability::Os => Durability::Os,
-        config::Durability::Disk | config::Durability::Memory => Durability::Disk,
+        config::Durability::Disk => Durability::Disk,
     };
     let free_bytes_min = room.kept_bytes();
     let options = EngineOptions { durability, free_bytes_min, ..EngineOptions::default() };

@@ -1,5 +1,4 @@
 use std::any::Any;
-use std::ffi::OsString;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,12 +8,45 @@ use std::thread;
 use std::time::Duration;
 
 use super::StoreError;
+use super::offline::with_suffix;
 use super::space::sync_directory;
 
 /// How long an engine may take to stop its threads. A thread of it that met damage never stops.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// Damaged directories that may stand beside each other.
 const ASIDE_MAX: u32 = 1_000;
+
+/// What becomes of an engine's directory that is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDamage {
+    /// It stays as it is, and nothing is started.
+    Stop,
+    /// It is [set aside](set_aside), and there is a new one.
+    StartEmpty,
+}
+
+/// Has `open` open a store, and once more if what it found is damaged and to be set aside.
+///
+/// # Errors
+///
+/// As `open`, of which a format that is not known is no damage; [`StoreError::Io`] if the directory
+/// cannot be set aside.
+pub fn withstand<T>(
+    on_damage: OnDamage,
+    mut open: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match (open(), on_damage) {
+        (Err(StoreError::Damaged { directory, what }), OnDamage::StartEmpty) => {
+            let aside = set_aside(&directory)?;
+            let (directory, aside) = (directory.display(), aside.display());
+            tracing::error!(
+                "{directory} is damaged ({what}): it was set aside as {aside}, the store is empty"
+            );
+            open()
+        }
+        (other, _) => other,
+    }
+}
 
 /// Moves a damaged directory out of the way and returns where it is now, so that a store can be
 /// opened empty and nothing is destroyed. Nobody may have it open.
@@ -23,9 +55,14 @@ const ASIDE_MAX: u32 = 1_000;
 ///
 /// [`io::Error`] if it cannot be renamed, or if a thousand stand aside already.
 pub fn set_aside(directory: &Path) -> io::Result<PathBuf> {
-    let target = (1..=ASIDE_MAX).map(|number| aside(directory, number)).find(|path| !path.exists());
+    move_aside(directory, directory)
+}
+
+/// The same with what stands at `directory` now, under the name that `original` would get.
+pub(super) fn move_aside(directory: &Path, original: &Path) -> io::Result<PathBuf> {
+    let target = (1..=ASIDE_MAX).map(|number| aside(original, number)).find(|path| !path.exists());
     let target = target.ok_or_else(|| {
-        io::Error::other(format!("{} was set aside too often", directory.display()))
+        io::Error::other(format!("{} was set aside too often", original.display()))
     })?;
     std::fs::rename(directory, &target)?;
     if let Some(parent) = directory.parent() {
@@ -35,9 +72,7 @@ pub fn set_aside(directory: &Path) -> io::Result<PathBuf> {
 }
 
 fn aside(directory: &Path, number: u32) -> PathBuf {
-    let mut name = OsString::from(directory);
-    name.push(format!(".damaged-{number}"));
-    name.into()
+    with_suffix(directory, &format!(".damaged-{number}"))
 }
 
 /// Runs a call into an engine that panics where it finds what it cannot have written.
@@ -102,6 +137,32 @@ mod tests {
         let result: Result<(), _> = contained(Path::new("/data/sled"), || panic!("page {}", 7));
         let error = result.expect_err("it panicked");
         assert_eq!(error.to_string(), "store: /data/sled is damaged: the engine gave up: page 7");
+    }
+
+    #[test]
+    fn damage_is_set_aside_only_where_that_is_wanted() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let engine = dir.path().join("sled");
+        std::fs::create_dir(&engine).expect("made");
+        let open = || match engine.exists() {
+            true => Err(StoreError::damaged(&engine, "flipped")),
+            false => Ok(()),
+        };
+
+        withstand(OnDamage::Stop, open).expect_err("damaged");
+        assert!(engine.exists());
+        withstand(OnDamage::StartEmpty, open).expect("empty");
+        assert!(dir.path().join("sled.damaged-1").exists());
+    }
+
+    #[test]
+    fn another_format_is_never_set_aside() {
+        let directory = Path::new("/data/sled");
+        let open = || -> Result<(), _> {
+            Err(StoreError::Version { directory: directory.into(), found: "9".into(), known: 1 })
+        };
+        let error = withstand(OnDamage::StartEmpty, open).expect_err("another format");
+        assert!(matches!(error, StoreError::Version { .. }), "{error}");
     }
 
     #[test]

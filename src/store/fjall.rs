@@ -4,10 +4,10 @@ use std::path::Path;
 use fjall::{Database, FormatVersion, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::damage::{Running, contained};
-use super::keeper::{Keeper, Place};
+use super::keeper::{Keeper, Place, lock};
 use super::layout::{LABEL_KEY, entry_key, key_of, write_label};
 use super::space::occupied_bytes;
-use super::{Durability, EngineOptions, Operation, Store, StoreError, Visitor};
+use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
 /// The directory of this engine in the data directory, and its one keyspace.
 const NAME: &str = "fjall";
@@ -38,7 +38,16 @@ impl FjallStore {
     /// fails on its files or less is in them than was acknowledged, with the directory to
     /// [set aside](super::set_aside); [`StoreError::Version`] or [`StoreError::Io`] otherwise.
     pub fn open(data_directory: &Path, options: &EngineOptions) -> Result<Self, StoreError> {
-        let place = Place::take(data_directory, NAME, |new| {
+        Self::open_locked(lock(data_directory)?, data_directory, options)
+    }
+
+    /// Opens it for who has the lock of the data directory.
+    pub(super) fn open_locked(
+        lock: DirectoryLock,
+        data_directory: &Path,
+        options: &EngineOptions,
+    ) -> Result<Self, StoreError> {
+        let place = Place::take(lock, data_directory, NAME, |new| {
             start(new, options).map(drop).map_err(|error| explain(new, error))
         })?;
         let directory = place.directory.clone();
@@ -132,7 +141,8 @@ fn start(directory: &Path, options: &EngineOptions) -> fjall::Result<Running<Eng
 fn explain(directory: &Path, error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error))
-            if error.kind() != io::ErrorKind::UnexpectedEof =>
+            // A file that another one names and that is not there is damage, too.
+            if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) =>
         {
             error.into()
         }

@@ -1,8 +1,10 @@
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::damage::contained;
 use super::layout::{Changes, changes, read_label};
+use super::offline::with_suffix;
 use super::space::{Watermark, sync_all_below, sync_directory};
 use super::witness::Witness;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, StoreError};
@@ -34,20 +36,35 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Locks `data_directory` and finds the engine `name` in it, or has `create` make a new one.
+    /// Finds the engine `name` in a data directory, or has `create` make a new one.
     pub(super) fn take(
+        lock: DirectoryLock,
         data_directory: &Path,
         name: &str,
         create: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
-        fs::create_dir_all(data_directory)?;
-        let lock = DirectoryLock::acquire(data_directory)?;
         let directory = data_directory.join(name);
         if !directory.exists() {
-            create_whole(data_directory, name, create)?;
+            match fs::rename(left_by_a_swap(&directory), &directory) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    create_whole(data_directory, name, create)?;
+                }
+                other => other?,
+            }
         }
         Ok(Self { directory, lock })
     }
+}
+
+/// Makes sure that there is a data directory, and locks it.
+pub(super) fn lock(data_directory: &Path) -> Result<DirectoryLock, StoreError> {
+    fs::create_dir_all(data_directory)?;
+    DirectoryLock::acquire(data_directory)
+}
+
+/// Where an engine is that another takes the place of: if that has not happened, it goes on.
+pub(super) fn left_by_a_swap(directory: &Path) -> PathBuf {
+    with_suffix(directory, ".old")
 }
 
 /// Makes an engine under another name first: neither engine can open what a power cut leaves of one
@@ -158,7 +175,6 @@ impl Keeper {
 mod tests {
     use super::super::layout::write_label;
     use super::*;
-    use std::io;
 
     #[test]
     fn after_a_write_that_failed_there_is_none() {
@@ -212,7 +228,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let half = |path: &Path| Ok(fs::write(path.join("half"), "")?);
         let fails = |path: &Path| half(path).and(Err(io::Error::other("no power").into()));
-        Place::take(dir.path(), "engine", fails).expect_err("fails");
+        let free = lock(dir.path()).expect("free");
+        Place::take(free, dir.path(), "engine", fails).expect_err("fails");
 
         let place = place(dir.path());
 
@@ -234,7 +251,8 @@ mod tests {
     }
 
     fn place(directory: &Path) -> Place {
-        Place::take(directory, "engine", |_| Ok(())).expect("free")
+        let lock = lock(directory).expect("free");
+        Place::take(lock, directory, "engine", |_| Ok(())).expect("made")
     }
 
     fn batch() -> Vec<Operation> {

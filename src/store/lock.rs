@@ -1,16 +1,18 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::StoreError;
 
 const FILE_NAME: &str = "fulmar.lock";
 
 /// The right to use a data directory: one process at a time has it, until it drops it or dies.
-#[derive(Debug)]
+/// Clones share it: it is free when the last of them is dropped.
+#[derive(Debug, Clone)]
 pub struct DirectoryLock {
     /// The kernel's lock goes with this descriptor, so a crash leaves no stale lock.
-    _file: File,
+    _file: Arc<File>,
 }
 
 impl DirectoryLock {
@@ -38,7 +40,7 @@ impl DirectoryLock {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: Arc::new(file) })
     }
 }
 

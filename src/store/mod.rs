@@ -9,7 +9,9 @@ mod keeper;
 mod layout;
 mod lock;
 mod memory;
+mod offline;
 mod options;
+mod salvage;
 mod sled;
 mod space;
 mod witness;
@@ -17,14 +19,17 @@ mod witness;
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
-    CommitSettings, CommitState, CommitStats, Commits, Event, HISTOGRAM_MICROS, Histogram, Micros,
-    OnEvent, Progress, Recovered, RoomSettings, recover,
+    CommitSettings, CommitState, CommitStats, Commits, Content, Delivery, Entry, Event, Filling,
+    HISTOGRAM_MICROS, Histogram, Micros, OnEvent, Problem, Progress, RecordKind, Recovered,
+    RoomSettings, contents, describe, recover,
 };
-pub use damage::set_aside;
+pub use damage::{OnDamage, set_aside, withstand};
 pub use error::StoreError;
 pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
+pub use offline::{DataDirectory, EngineKind, Prepared, Replaced};
 pub use options::{Durability, EngineOptions};
+pub use salvage::Salvage;
 pub use space::{Ballast, free_bytes};
 
 use std::ops::ControlFlow;

@@ -28,6 +28,14 @@ impl Witness {
         witness.record(0)
     }
 
+    /// Removes the witness, so that another one can be made.
+    pub(super) fn remove(directory: &Path) -> io::Result<()> {
+        match std::fs::remove_file(directory.join(FILE_NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
     /// Opens the witness of an engine's directory and holds `count`, the number of the last batch
     /// that the engine has, against it.
     pub(super) fn open(directory: &Path, count: u64) -> Result<Self, StoreError> {

@@ -18,7 +18,7 @@ impl Server {
     pub fn start() -> Self {
         let mut listener = Listener::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listener.websocket = Some(WebSocket::default());
-        let config = Config { listeners: vec![listener], ..Config::default() };
+        let config = Config { listeners: vec![listener], ..Config::in_memory() };
         Self(Running::start(config).expect("a free port"))
     }
 

@@ -48,7 +48,10 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["auth", "config", "identity", "server", "store"]),
+    (
+        "cli",
+        &["auth", "codec", "config", "identity", "journal", "request", "server", "store", "types"],
+    ),
     ("main", &["cli"]),
 ];
 
