@@ -207,7 +207,7 @@ section! {
         /// The directory for everything on disk; empty for the platform's.
         data_dir: Option<PathBuf> = None;
         /// Bytes of commits that gather before they are folded; more make a start after a crash longer.
-        journal_bytes_max: u64 = 33_554_432, within 65_536..=1_099_511_627_776;
+        journal_bytes_max: u64 = 16_777_216, within 65_536..=1_099_511_627_776;
         /// Bytes free on the disk below which messages that need it are refused; 0 for never.
         free_bytes_min: u64 = 67_108_864, within 0..=1_099_511_627_776;
         /// Bytes of a file that is given up when the disk is full all the same; 0 for none.

@@ -84,6 +84,13 @@ pub(super) fn contained<T>(
         .unwrap_or_else(|panic| Err(StoreError::damaged(directory, text(panic.as_ref()))))
 }
 
+/// Whether an engine's files are not what they should be, rather than out of reach: one that another
+/// names is not there, or is shorter than another says.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | NotFound | InvalidInput | InvalidData)
+}
+
 fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

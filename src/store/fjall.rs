@@ -1,9 +1,8 @@
-use std::io;
 use std::path::Path;
 
 use fjall::{Database, FormatVersion, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::damage::{Running, contained};
+use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
 use super::layout::{LABEL_KEY, entry_key, key_of, write_label};
 use super::space::occupied_bytes;
@@ -141,8 +140,7 @@ fn start(directory: &Path, options: &EngineOptions) -> fjall::Result<Running<Eng
 fn explain(directory: &Path, error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error))
-            // A file that another one names and that is not there is damage, too.
-            if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) =>
+            if !is_damage(&error) =>
         {
             error.into()
         }

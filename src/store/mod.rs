@@ -19,9 +19,9 @@ mod witness;
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
-    CommitSettings, CommitState, CommitStats, Commits, Content, Delivery, Entry, Event, Filling,
-    HISTOGRAM_MICROS, Histogram, Micros, OnEvent, Problem, Progress, RecordKind, Recovered,
-    RoomSettings, contents, describe, recover,
+    CommitSettings, CommitState, CommitStats, Commits, Committer, Content, Delivery, Entry, Event,
+    Filling, FoldStep, HISTOGRAM_MICROS, Histogram, Loaded, Micros, OnEvent, Packed, Problem,
+    Progress, RecordKind, Recovered, RoomSettings, contents, describe, recover,
 };
 pub use damage::{OnDamage, set_aside, withstand};
 pub use error::StoreError;
@@ -57,8 +57,8 @@ pub trait Store: Send {
     /// no more.
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError>;
 
-    /// Makes everything that was applied survive a power cut. Of use to a store of
-    /// [`Durability::Os`], whose owner calls it on an interval.
+    /// Makes everything that is in the store survive a power cut, whichever process applied it. Its
+    /// owner calls it at the start and, for a store of [`Durability::Os`], on an interval.
     ///
     /// # Errors
     ///

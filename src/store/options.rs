@@ -29,7 +29,7 @@ impl EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { durability: Durability::Disk, cache_bytes: 32 * MIB, free_bytes_min: 64 * MIB }
+        Self { durability: Durability::Disk, cache_bytes: 16 * MIB, free_bytes_min: 64 * MIB }
     }
 }
 

@@ -38,27 +38,28 @@ impl Salvage {
         let directory = data_directory.join(COPY);
         let from = data_directory.join(engine.name());
         let copy = directory.join(engine.name());
-        let spare: [&dyn Fn(&Path) -> io::Result<()>; 3] =
-            [&|_| Ok(()), &|copy| remove_snapshots(copy), &|copy| {
-                remove_snapshots(copy).and_then(|()| lend_settings(whole, copy))
-            }];
         let mut salvage = Self { store: None, directory, gaps: RefCell::default() };
-        let mut last = None;
-        for make_do in spare {
+        let mut attempt = |make_do: &dyn Fn(&Path) -> io::Result<()>| {
+            drop(salvage.store.take());
             remove_all(&salvage.directory)?;
             copy_all(&from, &copy)?;
             renew_witness(&copy)?;
             make_do(&copy)?;
             let lock = DirectoryLock::acquire(&salvage.directory)?;
-            match engine.open(lock, &salvage.directory, options) {
-                Ok(store) => {
-                    salvage.store = Some(store);
-                    return Ok(salvage);
+            salvage.store = Some(engine.open(lock, &salvage.directory, options)?);
+            Ok(())
+        };
+        let less = |copy: &Path| remove_snapshots(copy).and_then(|()| lend_settings(whole, copy));
+        attempt(&|_| Ok(()))
+            .or_else(|_| attempt(&remove_snapshots))
+            .or_else(|_| attempt(&less))
+            .or_else(|error| {
+                match cut_journals(&from, &mut |kept| attempt(&|copy| keep(copy, kept)))? {
+                    true => Ok(()),
+                    false => Err(error),
                 }
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.expect("tried at least once"))
+            })?;
+        Ok(salvage)
     }
 
     /// The stretches that could not be read: the last key before each and the first behind it, which
@@ -76,7 +77,7 @@ impl Salvage {
         let kind = *at.first()?;
         let base = position(at);
         let readable = |position: u128| {
-            let key = key(kind, position);
+            let key = key(kind, position, prefix.len());
             key.starts_with(prefix) && self.is_readable(prefix, &key)
         };
         let steps = (0..u128::BITS).map_while(|bit| base.checked_add(1 << bit));
@@ -94,7 +95,7 @@ impl Salvage {
             let middle = unreadable + (found - unreadable) / 2;
             if readable(middle) { found = middle } else { unreadable = middle }
         }
-        Some(key(kind, found))
+        Some(key(kind, found, prefix.len()))
     }
 
     fn is_readable(&self, prefix: &[u8], from: &[u8]) -> bool {
@@ -167,8 +168,70 @@ fn position(key: &[u8]) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-fn key(kind: u8, position: u128) -> Vec<u8> {
-    [&[kind][..], &position.to_be_bytes()].concat()
+/// The least key at a position that has so many bytes.
+fn key(kind: u8, position: u128, bytes_min: usize) -> Vec<u8> {
+    let mut key = [&[kind][..], &position.to_be_bytes()].concat();
+    while key.len() > bytes_min && key.last() == Some(&0) {
+        key.pop();
+    }
+    key
+}
+
+/// Opens the engine with journals of so many bytes.
+type Attempt<'a> = dyn FnMut(&[(PathBuf, u64)]) -> Result<(), StoreError> + 'a;
+
+/// fjall takes a journal that ends early for one that a crash has cut off, but not one that is damaged
+/// before its end. Finds how much of the journals it takes, and leaves that open; whether it takes any.
+fn cut_journals(engine: &Path, attempt: &mut Attempt<'_>) -> Result<bool, StoreError> {
+    let journals = journals(engine)?;
+    for (index, (_, bytes)) in journals.iter().enumerate() {
+        let mut kept = journals[..=index].to_vec();
+        if attempt(&kept).is_ok() {
+            continue;
+        }
+        let (mut good, mut bad) = (0, *bytes);
+        while bad - good > CUT_BYTES {
+            kept[index].1 = good + (bad - good) / 2;
+            match attempt(&kept) {
+                Ok(()) => good = kept[index].1,
+                Err(_) => bad = kept[index].1,
+            }
+        }
+        kept[index].1 = good;
+        return Ok(attempt(&kept).is_ok());
+    }
+    Ok(false)
+}
+
+/// How exactly the place of the damage is looked for.
+const CUT_BYTES: u64 = 4096;
+
+/// The journals of fjall, the oldest first, and their lengths.
+fn journals(engine: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(engine)? {
+        let entry = entry?;
+        let name = PathBuf::from(entry.file_name());
+        if name.extension().is_some_and(|extension| extension == "jnl") {
+            journals.push((name, entry.metadata()?.len()));
+        }
+    }
+    let number = |(name, _): &(PathBuf, u64)| name.file_stem()?.to_str()?.parse::<u64>().ok();
+    journals.sort_by_key(number);
+    Ok(journals)
+}
+
+/// Leaves of the journals of a copy only these, cut to these lengths.
+fn keep(copy: &Path, kept: &[(PathBuf, u64)]) -> io::Result<()> {
+    for (name, _) in journals(copy)? {
+        match kept.iter().find(|(other, _)| *other == name) {
+            Some((_, bytes)) => {
+                fs::File::options().write(true).open(copy.join(&name))?.set_len(*bytes)?;
+            }
+            None => fs::remove_file(copy.join(&name))?,
+        }
+    }
+    Ok(())
 }
 
 /// sled makes them anew from its log.
@@ -205,14 +268,20 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy_all(&entry.path(), &target)?;
-        } else {
+        } else if !(is_never_changed(from) && fs::hard_link(entry.path(), &target).is_ok()) {
             fs::copy(entry.path(), target)?;
         }
     }
     Ok(())
 }
 
+/// fjall writes a table once, and removes it.
+fn is_never_changed(directory: &Path) -> bool {
+    directory.file_name().is_some_and(|name| name == "tables")
+}
+
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "a list of holes may have one")]
 mod tests {
     use super::*;
     use crate::store::MemoryStore;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::damage::{Running, contained};
+use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
 use super::layout::{Changes, LABEL_KEY, chunk_key, entry_key, key_of, write_label};
 use super::space::{occupied_bytes, sync_directory};
@@ -292,7 +292,7 @@ fn flush(db: &sled::Db, directory: &Path) -> Result<(), StoreError> {
 
 fn explain(directory: &Path, error: sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => error.into(),
+        sled::Error::Io(error) if !is_damage(&error) => error.into(),
         error => StoreError::damaged(directory, error.to_string()),
     }
 }

@@ -7,6 +7,7 @@ use fulmar::broker::{Actions, Broker, Budget, Settings};
 use fulmar::connection::{Connection, Input, Limits, Output};
 use fulmar::journal::{Batch, Image, SessionNumber};
 use fulmar::request::{AuthAnswer, AuthRequest, Request};
+use fulmar::store::Event;
 use fulmar::types::{ConnId, Lsn, Timestamp};
 
 use super::pages::Pages;
@@ -232,15 +233,28 @@ impl Shell {
     /// The store has sorted in the durable messages of a session below `before`, and says so.
     pub fn store(&mut self, session: SessionNumber, before: u64) {
         let stored = self.pages.sort(&self.image, session, before);
-        self.with_broker(|broker, _, actions| broker.handle_stored(&[stored], actions));
-        self.run();
+        self.handle_store(Event::Stored(vec![stored]));
     }
 
     /// The store answers one of the loads that wait. Those of one session are never two.
     pub fn answer(&mut self, index: usize) {
         let load = self.pages.asked.remove(index).expect("one that waits");
         let page = self.pages.answer(&load);
-        self.with_broker(|broker, now, actions| broker.handle_loaded(page, now, actions));
+        self.handle_store(Event::Loaded(page));
+    }
+
+    /// The store has something to tell.
+    pub fn handle_store(&mut self, event: Event) {
+        match event {
+            Event::Durable(lsn) => return self.commit(lsn),
+            Event::Full(full) => return self.set_disk_full(full),
+            Event::Stored(stored) => {
+                self.with_broker(|broker, _, actions| broker.handle_stored(&stored, actions));
+            }
+            Event::Loaded(page) => {
+                self.with_broker(|broker, now, actions| broker.handle_loaded(page, now, actions));
+            }
+        }
         self.run();
     }
 
@@ -248,17 +262,25 @@ impl Shell {
     /// the rest is lost, and so is every link. Another process goes on from the store.
     pub fn crash(&mut self, lsn: Lsn) {
         self.keep(lsn);
+        let image = self.pages.split(self.image.clone());
+        self.restart(image, self.durable);
+    }
+
+    /// Another process goes on from what a store has, with the number of its last batch.
+    pub fn restart(&mut self, image: Image, last: Lsn) {
+        self.durable = last;
         self.waiting.clear();
         self.links.clear();
         self.by_conn.clear();
         self.due.clear();
         self.pages.asked.clear();
-        let (settings, image) = (self.settings.clone(), self.pages.split(self.image.clone()));
-        self.broker = Broker::restore(settings, self.entropy, self.now, image, self.durable);
+        let settings = self.settings.clone();
+        self.broker = Broker::restore(settings, self.entropy, self.now, image, last);
         self.journal();
     }
 
-    fn keep(&mut self, lsn: Lsn) {
+    /// Everything given out up to `lsn` is in the store, and nobody has told the broker.
+    pub fn keep(&mut self, lsn: Lsn) {
         while self.waiting.front().is_some_and(|batch| batch.lsn <= lsn) {
             let batch = self.waiting.pop_front().expect("just seen");
             self.durable = batch.lsn;

@@ -5,6 +5,11 @@
 //! `FULMAR_SIM_SEED=… cargo test --test sim one_seed` runs it again, and
 //! `FULMAR_SIM_RUNS=100000 cargo test --release --test sim fixed_seeds -- --nocapture` runs many.
 //! What is promised, and so checked, is said at the top of `ledger`, `wire` and `sessions`.
+//!
+//! Half of the servers keep what is durable in a list. The others have the store of production, on a
+//! disk that keeps apart what is written and what is synced, and die in any call of it: after each
+//! crash the store must have what the list has. `FULMAR_SIM_CRASHES=1000000 cargo test --release
+//! --test sim crash_points -- --nocapture` runs those until they have died so often.
 
 // What a run has to say is for whoever started it.
 #![allow(clippy::disallowed_macros)]
@@ -13,12 +18,14 @@
 mod common;
 
 mod client;
+mod disk;
 mod ledger;
 mod packets;
 mod plan;
 mod rng;
 mod sessions;
 mod sim;
+mod stack;
 mod storage;
 mod trace;
 mod wire;
@@ -26,9 +33,12 @@ mod wire;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use sim::Sim;
+use stack::Deaths;
 
 /// How many seeds the gate runs.
 const GATE_RUNS: u64 = 150;
+/// How many crashes of servers with a disk.
+const GATE_CRASHES: u64 = 1_000;
 
 #[test]
 fn fixed_seeds() {
@@ -38,6 +48,28 @@ fn fixed_seeds() {
         run(seed);
         if seed % 1_000 == 0 {
             println!("{seed} seeds without a failure");
+        }
+    }
+}
+
+#[test]
+fn crash_points() {
+    let wanted = number("FULMAR_SIM_CRASHES").unwrap_or(GATE_CRASHES);
+    let mut deaths = Deaths::new();
+    let mut told = 0;
+    for seed in number("FULMAR_SIM_FROM").unwrap_or(1).. {
+        let crashes: u64 = deaths.values().sum();
+        if crashes >= wanted {
+            return println!("{crashes} crashes, the last of seed {seed}: {deaths:#?}");
+        }
+        if crashes / 10_000 > told {
+            told = crashes / 10_000;
+            println!("{crashes} crashes up to seed {seed}");
+        }
+        if Sim::new(seed, false).has_disk() {
+            run(seed)
+                .into_iter()
+                .for_each(|(place, times)| *deaths.entry(place).or_default() += times);
         }
     }
 }
@@ -57,9 +89,16 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 /// Runs a seed; if it fails, runs it again to print the events that led there.
-fn run(seed: u64) {
-    let quiet = catch_unwind(|| Sim::new(seed, false).run());
-    let Err(failure) = quiet else { return };
+fn run(seed: u64) -> Deaths {
+    let quiet = catch_unwind(|| {
+        let mut sim = Sim::new(seed, false);
+        sim.run();
+        sim.deaths()
+    });
+    let failure = match quiet {
+        Ok(deaths) => return deaths,
+        Err(failure) => failure,
+    };
     let mut told = Sim::new(seed, true);
     let _ = catch_unwind(AssertUnwindSafe(|| told.run()));
     eprintln!("{}", told.last_events());

@@ -1,5 +1,6 @@
 use fulmar::broker::Settings;
 use fulmar::session::{QueueRule, Window};
+use fulmar::store::CommitSettings;
 use fulmar::types::Protocol;
 
 use crate::common::{V5, V31, V311, settings};
@@ -23,6 +24,28 @@ pub struct Plan {
     /// Bytes that a socket holds in either direction.
     pub capacity: usize,
     pub settings: Settings,
+    /// The server keeps its state on a disk.
+    pub store: Option<StorePlan>,
+}
+
+/// How the server's store and its disk behave.
+#[derive(Clone, Copy)]
+pub struct StorePlan {
+    pub settings: CommitSettings,
+    /// Each write is synced, and a crash may be a power cut.
+    pub syncs_itself: bool,
+    /// How often in a thousand steps the store does something,
+    pub diligence: u64,
+    /// and in how many calls at most.
+    pub calls_max: u64,
+    /// Of a thousand looks at the clock those at which a step of folding has taken long enough.
+    pub lateness: u64,
+    /// Of a thousand calls those that fold although the journal is short.
+    pub spare_folds: u64,
+    /// Of a thousand calls those that find no room on the disk.
+    pub refusals: u64,
+    /// Of a thousand crashes those that leave a record which nobody wrote.
+    pub litter: u64,
 }
 
 /// How one client behaves.
@@ -40,9 +63,24 @@ pub struct Habits {
 }
 
 impl Plan {
-    /// Crashes and the paging of queues have a chance of their own each, so that a seed without any
-    /// is the run that it ever was.
-    pub fn draw(rng: &mut Rng, crashing: &mut Rng, paging: &mut Rng) -> Self {
+    /// Crashes, the paging of queues and the store have a chance of their own each, so that a seed
+    /// without any is the run that it ever was.
+    pub fn draw(rng: &mut Rng, crashing: &mut Rng, paging: &mut Rng, storing: &mut Rng) -> Self {
+        let listed = Self::draw_listed(rng, crashing, paging);
+        if storing.chance(500) {
+            return listed;
+        }
+        Self {
+            crashes: storing.pick(&[0, 3, 10, 60]),
+            delayed_commits: true,
+            loads_wait: true,
+            store: Some(StorePlan::draw(storing)),
+            ..listed
+        }
+    }
+
+    /// With a list of batches in place of a store.
+    fn draw_listed(rng: &mut Rng, crashing: &mut Rng, paging: &mut Rng) -> Self {
         let count = rng.range(2..6);
         let crashes = crashing.pick(&[0, 0, 3, 20]);
         // A crash shows more where there is something to lose.
@@ -64,6 +102,7 @@ impl Plan {
                 reserved_ahead: paging.pick(&[1, 8, 1_024]),
                 ..Self::draw_settings(rng)
             },
+            store: None,
         }
     }
 
@@ -82,6 +121,26 @@ impl Plan {
             settings.retained.messages_max = rng.pick(&[1, 4]);
         }
         settings
+    }
+}
+
+impl StorePlan {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            settings: CommitSettings {
+                journal_bytes_max: rng.pick(&[0, 500, 5_000, 100_000]),
+                round_bytes_max: rng.pick(&[0, 500, 5_000, 100_000]),
+                fold_step_bytes: rng.pick(&[1, 300, 5_000, 1 << 19]),
+                ..CommitSettings::default()
+            },
+            syncs_itself: rng.chance(800),
+            diligence: rng.pick(&[100, 400, 900]),
+            calls_max: rng.pick(&[1, 3, 10, 40]),
+            lateness: rng.pick(&[0, 0, 100, 700]),
+            spare_folds: rng.pick(&[0, 30, 300]),
+            refusals: rng.pick(&[0, 0, 0, 100]),
+            litter: rng.pick(&[0, 0, 300]),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 mod crash;
 mod links;
 mod paging;
+mod storing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::ledger::{Ledger, WATCHER};
 use crate::packets::Key;
 use crate::plan::{Habits, Plan};
 use crate::rng::Rng;
+use crate::stack::{Deaths, Stack};
 use crate::trace::Trace;
 use crate::wire::Wire;
 use links::Path;
@@ -33,12 +35,16 @@ pub struct Sim {
     dropped: Drops,
     plan: Plan,
     shell: Shell,
+    /// What the server keeps its state in; without it that is a list of batches.
+    stack: Option<Stack>,
     /// The watcher first; last the one that connects when all is over.
     clients: Vec<Client>,
     paths: BTreeMap<LinkId, Path>,
     wire: Wire,
     ledger: Ledger,
     last_key: u64,
+    /// Faults have stopped.
+    draining: bool,
     /// Of everything that the server wrote.
     digest: u64,
     trace: Trace,
@@ -52,7 +58,9 @@ impl Sim {
         let mut rng = Rng::new(seed);
         let mut crashing = Rng::new(!seed);
         let mut paging = Rng::new(seed.rotate_left(32));
-        let plan = Plan::draw(&mut rng, &mut crashing, &mut paging);
+        let mut storing = Rng::new(seed.rotate_left(16));
+        let plan = Plan::draw(&mut rng, &mut crashing, &mut paging, &mut storing);
+        let stack = plan.store.map(|store| Stack::new(storing, store));
         let mut shell = Shell::new(plan.settings.clone(), Limits::default(), seed);
         shell.take_log();
         if plan.delayed_commits {
@@ -73,6 +81,7 @@ impl Sim {
             dropped: Drops::default(),
             plan,
             shell,
+            stack,
             paths: BTreeMap::new(),
             wire: Wire::new(clients.len()),
             ledger: Ledger::new(clients.iter().map(|client| {
@@ -81,6 +90,7 @@ impl Sim {
             })),
             clients,
             last_key: 0,
+            draining: false,
             digest: 0,
             trace: Trace::new(traced),
         }
@@ -94,11 +104,22 @@ impl Sim {
         }
         self.drain();
         self.check();
+        self.check_store();
         self.digest
     }
 
     pub fn last_events(&self) -> String {
         self.trace.text()
+    }
+
+    /// Whether the server keeps its state on a disk.
+    pub fn has_disk(&self) -> bool {
+        self.stack.is_some()
+    }
+
+    /// Where the server died so far, if it has a disk.
+    pub fn deaths(&self) -> Deaths {
+        self.stack.as_ref().map(|stack| stack.deaths.clone()).unwrap_or_default()
     }
 
     fn step(&mut self) {
@@ -113,7 +134,7 @@ impl Sim {
             self.commit_some();
         }
         self.page();
-        if self.crashing.chance(self.plan.crashes) {
+        if self.store_some().is_err() || self.crashing.chance(self.plan.crashes) {
             self.crash();
         }
         let client = self.any_client();
@@ -235,7 +256,7 @@ impl Sim {
 
     fn commit_some(&mut self) {
         let waiting = self.shell.waiting.len();
-        if waiting > 0 {
+        if waiting > 0 && self.stack.is_none() {
             let at = self.rng.index(waiting);
             let lsn = self.shell.waiting[at].lsn;
             self.on_shell(|shell| shell.commit(lsn));
@@ -263,6 +284,7 @@ impl Sim {
     }
 
     fn commit_all(&mut self) {
+        self.store_all();
         if let Some(lsn) = self.shell.waiting.back().map(|batch| batch.lsn) {
             self.on_shell(|shell| shell.commit(lsn));
         }
@@ -271,6 +293,7 @@ impl Sim {
     /// Faults stop, everybody connects, and everything under way comes to its end.
     fn drain(&mut self) {
         self.trace.note(self.shell.now, || "faults stop".to_owned());
+        self.draining = true;
         let useless: Vec<LinkId> =
             self.paths.iter().filter(|(_, path)| path.abandoned).map(|(link, _)| *link).collect();
         useless.into_iter().for_each(|link| self.cut(link));
@@ -293,6 +316,7 @@ impl Sim {
         self.ledger.clock += 1;
         self.commit_all();
         self.page();
+        self.store_some().expect("faults have stopped");
         self.answer_all();
         self.advance(Duration::from_millis(1));
         let mut moved = false;

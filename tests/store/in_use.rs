@@ -11,10 +11,9 @@ fn a_second_broker_on_the_same_directory_is_refused_and_told_who_has_it() {
         let place = Place::empty(engine);
         let first = Broker::start(&place);
 
-        let second = serve(&place).output().expect("the binary is built");
+        let (code, log) = Broker::try_start(serve(&place)).err().expect("refused");
 
-        assert_eq!(second.status.code(), Some(1));
-        let log = String::from_utf8_lossy(&second.stderr);
+        assert_eq!(code, Some(1));
         assert!(log.contains(&first.in_use(&place)), "{log}");
     }
 }
@@ -36,22 +35,33 @@ fn no_command_touches_the_store_of_a_running_broker() {
 /// A broker in a process of its own; killed when the test is over.
 pub struct Broker {
     child: Child,
+    /// What it has logged until it served.
+    pub log: String,
     /// Kept open: who logs into a pipe that nobody reads any more gets an error.
-    _log: BufReader<ChildStderr>,
+    _rest: BufReader<ChildStderr>,
 }
 
 impl Broker {
     /// Returns when it serves. Panics with its log if it never does.
     pub fn start(place: &Place) -> Self {
-        let mut command = serve(place);
+        Self::start_as(serve(place))
+    }
+
+    pub fn start_as(command: Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|(code, log)| panic!("{code:?}:\n{log}"))
+    }
+
+    /// What it ended with and its log, if it did not serve.
+    pub fn try_start(mut command: Command) -> Result<Self, (Option<i32>, String)> {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary is built");
-        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut seen = String::new();
-        while !seen.contains(" ready") {
-            let read = log.by_ref().read_line(&mut seen).expect("text");
-            assert!(read > 0, "it ended:\n{seen}");
+        let mut rest = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut log = String::new();
+        while !log.contains(" ready") {
+            if rest.by_ref().read_line(&mut log).expect("text") == 0 {
+                return Err((child.wait().expect("a child").code(), log));
+            }
         }
-        Self { child, _log: log }
+        Ok(Self { child, log, _rest: rest })
     }
 
     fn in_use(&self, place: &Place) -> String {

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use super::tally::Tally;
 use super::{Failure, Outcome, Place, say};
 use crate::store::{
-    Durability, EngineOptions, Filling, Prepared, Store, StoreError, contents, describe,
+    Content, Durability, EngineOptions, Filling, Prepared, Store, StoreError, contents, describe,
 };
 
 pub fn run(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
@@ -59,7 +59,7 @@ fn salvage(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
             for (last, next) in salvage.gaps() {
                 say(&format!("problem: {}", unreadable(&last, &next)));
             }
-            tally.print_problems();
+            tally.print_unseen();
             say("what could be read:");
             say(&tally.table(prepared.store().size_bytes()?));
         }
@@ -86,7 +86,7 @@ fn unreadable(last: &[u8], next: &[u8]) -> String {
 fn rewrite(
     store: &dyn Store,
     prepared: &mut Prepared,
-    note: &mut dyn FnMut(&crate::store::Content),
+    note: &mut dyn FnMut(&Content),
 ) -> Result<(), Failure> {
     let mut filling = Filling::new(prepared.store());
     let mut written = Ok(());

@@ -100,15 +100,18 @@ impl Tally {
 
     /// Ends the list of problems and says how many there are.
     pub fn print_problems(&self) {
+        if self.problems == 0 {
+            return self.print("no problems");
+        }
+        self.print_unseen();
+        self.print(&format!("problems: {}, with a loss: {}", self.problems, self.losses));
+    }
+
+    /// Ends the list of problems.
+    pub fn print_unseen(&self) {
         let unseen = self.problems.saturating_sub(PROBLEMS_SHOWN_MAX);
         if unseen > 0 {
             self.print(&format!("and {unseen} more"));
-        }
-        match self.problems {
-            0 => self.print("no problems"),
-            problems => {
-                self.print(&format!("problems: {problems}, with a loss: {}", self.losses));
-            }
         }
     }
 

@@ -215,13 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn a_later_format_is_told_from_damage() {
-        let (_, mut blob) = stored(b"bytes");
-        let (key, value) = &mut blob.chunks[0];
-        value[4] = 3;
-        let sum = checksum(key, &value[4..]);
-        value[..4].copy_from_slice(&sum.to_be_bytes());
-        assert_eq!(blob.open(), Err(BlobError::Format(3)));
+    fn another_format_is_told_from_damage() {
+        for format in [0, FORMAT - 1, FORMAT + 1] {
+            let (_, mut blob) = stored(b"bytes");
+            let (key, value) = &mut blob.chunks[0];
+            value[4] = format;
+            let sum = checksum(key, &value[4..]);
+            value[..4].copy_from_slice(&sum.to_be_bytes());
+            assert_eq!(blob.open(), Err(BlobError::Format(format)));
+        }
     }
 
     #[test]

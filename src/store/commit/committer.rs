@@ -9,6 +9,9 @@ use crate::store::{Store, StoreError};
 use crate::types::Lsn;
 
 /// Writes groups to a store and folds old ones: everything about commits but the waiting.
+///
+/// [`Commits`](super::Commits) calls it from a thread of its own; whoever wants each step at a moment
+/// of their choice calls it themselves.
 pub struct Committer {
     store: Box<dyn Store>,
     folder: Folder,
@@ -25,7 +28,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs batches, at least one, in the order of their numbers.
+    /// Packs batches, at least one, in the order of their numbers: what cancels out is left out.
     pub fn new(batches: Vec<Batch>) -> Self {
         let lsn = |batch: Option<&Batch>| batch.map_or(Lsn::NONE, |batch| batch.lsn);
         let (first, last) = (lsn(batches.first()), lsn(batches.last()));
@@ -53,14 +56,25 @@ impl Packed {
 }
 
 impl Committer {
-    /// Continues on what the store has.
-    pub fn open(store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
+    /// Continues on what the store has, once [`recover`](super::recover) has read it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be read or synced.
+    pub fn open(mut store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
+        // What a process that was killed had written counts as durable from here on. It may not have
+        // come to its sync, and an engine need not make up for that.
+        store.sync()?;
         let folder = Folder::open(&*store, settings)?;
         Ok(Self { store, folder })
     }
 
-    /// Makes a group durable, in one write, and returns how many bytes it took. The same group may be
-    /// written again after an error.
+    /// Makes a group durable, in one write, and returns how many bytes it took.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as of [`Store::apply`]; after [`StoreError::Full`] the same group may be written
+    /// again.
     pub fn commit(&mut self, packed: &Packed) -> Result<u64, StoreError> {
         if packed.is_empty() {
             return Ok(0);
@@ -73,18 +87,22 @@ impl Committer {
         Ok(bytes)
     }
 
-    /// Makes what was written survive a power cut.
+    /// Makes what was written survive a power cut, where the store does not see to that itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as of [`Store::sync`].
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.store.sync()
     }
 
     /// What is written to.
-    pub fn store(&self) -> &dyn Store {
+    pub(super) fn store(&self) -> &dyn Store {
         &*self.store
     }
 
     /// Whether all of the journal is to be folded, however short it is.
-    pub fn set_eager(&mut self, eager: bool) {
+    pub(super) fn set_eager(&mut self, eager: bool) {
         self.folder.set_eager(eager);
     }
 
@@ -98,12 +116,23 @@ impl Committer {
         self.folder.journal_bytes()
     }
 
-    /// Takes one step of folding; one that is late looks for no more to do.
+    /// Takes one step of folding, whether the journal is too long or not. It looks for no more to do
+    /// when `is_late` says so.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as of [`Store::apply`], or if the store cannot be read. After
+    /// [`StoreError::Full`] the next step goes on at the beginning of the round.
     pub fn fold(&mut self, is_late: &mut dyn FnMut() -> bool) -> Result<Step, StoreError> {
         self.folder.step(&mut *self.store, is_late)
     }
 
-    /// What the store has of a backlog.
+    /// What the store has of a backlog. What is damaged is passed over and set aside.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be read or written, or holds a record of a format that this
+    /// version does not know.
     pub fn load(&mut self, asked: &Load) -> Result<Loaded, StoreError> {
         load(&mut *self.store, asked)
     }

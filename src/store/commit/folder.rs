@@ -34,7 +34,7 @@ pub struct Folder {
 /// What a step did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Step {
-    /// Bytes that were read, sorted, written or removed, about. [`WORK_PER_BYTE`] says what there is.
+    /// Bytes that were read, sorted, written or removed, about.
     pub work: u64,
     /// Changes that went into records.
     pub folded: u64,

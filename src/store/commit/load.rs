@@ -13,6 +13,7 @@ use crate::types::Message;
 /// The answer to a [`Load`].
 #[derive(Debug)]
 pub struct Loaded {
+    /// What was asked for.
     pub page: Page,
     /// Records found damaged, and set aside.
     pub quarantined: u64,

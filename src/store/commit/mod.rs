@@ -41,7 +41,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+pub use committer::{Committer, Packed};
 pub use contents::{Content, Delivery, Entry, Filling, Problem, RecordKind, contents, describe};
+pub use folder::Step as FoldStep;
+pub use load::Loaded;
 pub use recover::{Progress, Recovered, recover};
 pub use room::RoomSettings;
 pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
@@ -49,7 +52,6 @@ pub use stats::{CommitStats, HISTOGRAM_MICROS, Histogram};
 use super::{Store, StoreError};
 use crate::journal::{Batch, Load, Page, Stored};
 use crate::types::Lsn;
-use committer::Committer;
 use room::Room;
 use waiting::Pipeline;
 use worker::Worker;
@@ -87,8 +89,8 @@ impl Default for CommitSettings {
     fn default() -> Self {
         Self {
             waiting_bytes_max: 16 * 1024 * 1024,
-            journal_bytes_max: 32 * 1024 * 1024,
-            round_bytes_max: 16 * 1024 * 1024,
+            journal_bytes_max: 16 * 1024 * 1024,
+            round_bytes_max: 8 * 1024 * 1024,
             fold_step_bytes: 512 * 1024,
             retry: Duration::from_secs(1),
             sync_interval: None,

@@ -1,6 +1,7 @@
-use fulmar::types::{ClientId, Lsn};
+use fulmar::types::ClientId;
 
 use super::Sim;
+use super::storing::Survival;
 use crate::client::Client;
 use crate::common::LinkId;
 use crate::ledger::WATCHER;
@@ -10,14 +11,10 @@ impl Sim {
     /// The server dies. What was on its way to the clients may arrive in part; of what the store had
     /// not reported it may have some, from the oldest batch on.
     pub fn crash(&mut self) {
+        self.trace.note(self.shell.now, || "the server crashes".to_owned());
         let links: Vec<LinkId> = self.paths.keys().copied().collect();
         links.into_iter().for_each(|link| self.lose(link));
-        let waiting = self.shell.waiting.len();
-        let kept = self.crashing.index(waiting + 1);
-        let lossless = kept == waiting;
-        let last =
-            self.shell.waiting.iter().take(kept).next_back().map_or(Lsn::NONE, |batch| batch.lsn);
-        self.trace.note(self.shell.now, || format!("the server crashes, {kept} of {waiting} kept"));
+        let Survival { image, last, lossless } = self.survive();
 
         let dropped = &self.shell.broker.stats().dropped;
         self.dropped.queue_full += dropped.queue_full;
@@ -25,7 +22,10 @@ impl Sim {
         self.ledger.crashed(lossless);
         let unread = self.shell.unhandled();
         self.wire.crashed(self.shell.now, lossless, Key(self.last_key), &unread);
-        self.on_shell(|shell| shell.crash(last));
+        self.on_shell(|shell| match image {
+            Some(image) => shell.restart(image, last),
+            None => shell.crash(last),
+        });
         for client in &self.clients {
             let session = self.shell.broker.session(&ClientId::new(&client.name));
             self.restored[client.index] = session.map_or((0, 0), |session| {

@@ -4,6 +4,9 @@ impl Sim {
     /// The store may have sorted in a part of some queue, up to any number that is durable, and may
     /// answer one of the loads that wait, whichever was asked for first.
     pub fn page(&mut self) {
+        if self.stack.is_some() {
+            return;
+        }
         let sessions: Vec<_> = self.shell.image.sessions.keys().copied().collect();
         if self.paging.chance(self.plan.stores) && !sessions.is_empty() {
             let session = sessions[self.paging.index(sessions.len())];
@@ -21,6 +24,7 @@ impl Sim {
     }
 
     pub fn answer_all(&mut self) {
+        self.store_all();
         while !self.shell.pages.asked.is_empty() {
             self.answer(0);
         }

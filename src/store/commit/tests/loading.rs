@@ -156,6 +156,24 @@ fn a_restart_counts_what_is_on_disk_and_keeps_what_was_sent_in_memory() {
     );
 }
 
+#[test]
+fn a_restart_passes_over_groups_that_are_folded_and_not_yet_removed() {
+    let shelf = Shelf::default();
+    let mut committer = shelf.committer(ALL);
+    let changes = [opened(1), queued(1, 0, &message("t", b"m"))];
+    commit(&mut committer, &[&changes]);
+    while committer.fold(&mut || false).expect("memory").stored.is_none() {}
+    assert_eq!(shelf.keys(keys::JOURNAL).len(), 1);
+
+    let session = &shelf.recover().image.sessions[&SessionNumber(1)];
+    assert_eq!((session.queue.len(), session.backlog.messages), (0, 1));
+
+    let mut restarted = shelf.committer(ALL);
+    assert!(restarted.wants_to_fold());
+    fold_all(&mut restarted);
+    assert_eq!((shelf.keys(keys::JOURNAL), shelf.image()), (vec![], Image::of(changes)));
+}
+
 /// Folds whatever there is, in one step.
 const ALL: CommitSettings = CommitSettings {
     fold_step_bytes: 1 << 30,

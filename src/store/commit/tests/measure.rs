@@ -1,4 +1,5 @@
-//! Figures, by `cargo test --release --lib commit::tests::measure -- --ignored --nocapture`.
+//! Figures, by `cargo test --release --lib commit::tests::measure -- --ignored --nocapture`, each in a
+//! process of its own. `FULMAR_MEASURE_MESSAGES` says how many messages, a million if it does not.
 #![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "measures and prints")]
 
 use std::time::Instant;
@@ -8,11 +9,26 @@ use crate::store::{EngineOptions, FjallStore, SledStore};
 
 #[test]
 #[ignore = "takes long; prints figures"]
-fn recovery_of_a_million_messages() {
-    for sessions in [1, 10_000] {
-        measure_recovery("sled", sessions, sled);
-        measure_recovery("fjall", sessions, fjall);
-    }
+fn recovery_of_one_session_with_sled() {
+    measure_recovery("sled", 1, sled);
+}
+
+#[test]
+#[ignore = "takes long; prints figures"]
+fn recovery_of_one_session_with_fjall() {
+    measure_recovery("fjall", 1, fjall);
+}
+
+#[test]
+#[ignore = "takes long; prints figures"]
+fn recovery_of_ten_thousand_sessions_with_sled() {
+    measure_recovery("sled", 10_000, sled);
+}
+
+#[test]
+#[ignore = "takes long; prints figures"]
+fn recovery_of_ten_thousand_sessions_with_fjall() {
+    measure_recovery("fjall", 10_000, fjall);
 }
 
 #[test]
