@@ -239,7 +239,7 @@ fn clients_reach_the_same_broker_through_every_listener() {
 fn every_address_that_is_not_to_be_had_is_named() {
     let taken = [listen(), listen()];
     let addresses = taken.each_ref().map(|taken| taken.local_addr().expect("bound"));
-    let listeners = addresses.map(|address| Listener::at(address)).to_vec();
+    let listeners = addresses.map(Listener::at).to_vec();
     let config = Config { listeners, ..Config::in_memory() };
 
     let error = Running::start(config).expect_err("both are taken").to_string();
