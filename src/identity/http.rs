@@ -12,7 +12,7 @@ use super::files::{self, FileError};
 use super::pool::Pool;
 use crate::auth::token::ClaimNames;
 use crate::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Verdict};
-use crate::net::Clock;
+use crate::net::{Clock, Mistakes};
 
 /// Another server that is asked by HTTP who a client is and what it may do: POST of JSON, and an
 /// answer in JSON.
@@ -47,12 +47,17 @@ struct Inner {
     logins: Cache<Allowed>,
     accesses: Cache<Permission>,
     clock: Clock,
+    /// Clients can make it fail as often as they like.
+    failures: Mistakes,
 }
 
 type Allowed = (crate::request::Identity, Option<Duration>);
 
 /// The most bytes of an answer.
 pub const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
+/// The most log lines a second about a server that cannot be asked.
+const FAILURES_PER_SECOND: u32 = 5;
 
 /// Where the system keeps the authorities that it trusts.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -73,7 +78,8 @@ impl Callout {
         })?;
         let (entries, time) = (options.cache_entries_max, options.cache_time);
         let (logins, accesses) = (Cache::new(key, entries, time), Cache::new(key, entries, time));
-        Ok(Self(Arc::new(Inner { options, agent, pool, logins, accesses, clock })))
+        let failures = Mistakes::new(FAILURES_PER_SECOND);
+        Ok(Self(Arc::new(Inner { options, agent, pool, logins, accesses, clock, failures })))
     }
 
     /// Accepts whom the other server allows and refuses whom it denies. Whom it ignores is not its
@@ -106,7 +112,7 @@ impl Callout {
 
     async fn ask(&self, url: String, question: String) -> Result<Map<String, Value>, Failed> {
         let inner = Arc::clone(&self.0);
-        let asked = self.0.pool.run(move || post(&inner.agent, &url, &question));
+        let asked = self.0.pool.run(move || inner.post(&url, &question));
         asked.map_err(|_| Failed::Busy)?.await.unwrap_or(Err(Failed::Unavailable))
     }
 }
@@ -145,26 +151,27 @@ enum Failed {
     Unavailable,
 }
 
-fn post(agent: &Agent, url: &str, question: &str) -> Result<Map<String, Value>, Failed> {
-    let request = agent.post(url).content_type("application/json");
-    let failed = |error: ureq::Error| {
-        tracing::warn!(url, %error, "HTTP server for authentication cannot be asked");
+impl Inner {
+    fn post(&self, url: &str, question: &str) -> Result<Map<String, Value>, Failed> {
+        let request = self.agent.post(url).content_type("application/json");
+        let failed = |error: ureq::Error| self.failed(url, &error.to_string());
+        let mut response = request.send(question).map_err(failed)?;
+        match response.status().as_u16() {
+            200 => {
+                let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+                let answer = serde_json::from_slice(&body.map_err(failed)?);
+                answer.map_err(|_| self.failed(url, "its answer is no object in JSON"))
+            }
+            401 | 403 => Err(Failed::Denied),
+            status => Err(self.failed(url, &format!("it answers with status {status}"))),
+        }
+    }
+
+    fn failed(&self, url: &str, error: &str) -> Failed {
+        if self.failures.admit(self.clock.now()) {
+            tracing::warn!(url, error, "HTTP server for authentication cannot be asked");
+        }
         Failed::Unavailable
-    };
-    let mut response = request.send(question).map_err(failed)?;
-    match response.status().as_u16() {
-        200 => {
-            let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-            serde_json::from_slice(&body.map_err(failed)?).map_err(|_| {
-                tracing::warn!(url, "HTTP server for authentication does not answer in JSON");
-                Failed::Unavailable
-            })
-        }
-        401 | 403 => Err(Failed::Denied),
-        status => {
-            tracing::warn!(url, status, "HTTP server for authentication fails");
-            Err(Failed::Unavailable)
-        }
     }
 }
 

@@ -33,15 +33,17 @@ impl Signals {
     }
 }
 
-/// Has the files of the sources of credentials read again at each SIGHUP. Returns at once where the
-/// system does not tell of them.
-pub async fn reload_on_hangup(reloader: Reloader) {
+/// Has the files of the sources of credentials read again at each SIGHUP. From the call on SIGHUP does
+/// not kill the process any more, also before the first poll. To be called within a runtime.
+pub fn reload_on_hangup(reloader: Reloader) -> impl Future<Output = ()> {
     let hangup = signal(SignalKind::hangup());
-    let Ok(mut hangup) = hangup.inspect_err(|error| tracing::warn!(%error, "no SIGHUP")) else {
-        return;
-    };
-    while hangup.recv().await.is_some() {
-        tracing::info!(signal = "SIGHUP", "signal received");
-        reloader.reload();
+    async move {
+        let Ok(mut hangup) = hangup.inspect_err(|error| tracing::warn!(%error, "no SIGHUP")) else {
+            return;
+        };
+        while hangup.recv().await.is_some() {
+            tracing::info!(signal = "SIGHUP", "signal received");
+            reloader.reload();
+        }
     }
 }

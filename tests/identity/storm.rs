@@ -16,7 +16,8 @@ fn a_flood_of_logins_is_told_to_come_later_and_stalls_nobody() {
     let mut flood: Vec<Client> = (0..60)
         .map(|number| {
             let (client_id, protocol) = (format!("f{number}"), [V311, V5][number % 2]);
-            let given = Given { client_id: &client_id, ..login("ann", "wrong") };
+            let given =
+                Given { client_id: &client_id, ..login(["ann", "eve"][number / 2 % 2], "wrong") };
             Client::begin(broker.address(), protocol, given)
         })
         .collect();
@@ -30,6 +31,8 @@ fn a_flood_of_logins_is_told_to_come_later_and_stalls_nobody() {
     let codes: Vec<u8> = flood.iter_mut().map(Client::read_connack).collect();
     let (old, new): (Vec<_>, Vec<_>) = codes.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
     assert!(old.contains(&3) && new.contains(&0x89), "server busy: {codes:?}");
+    let of_eve = codes.chunks(4).flat_map(|four| four[2..].iter());
+    assert!(of_eve.into_iter().any(|code| [3, 0x89].contains(code)), "unknown users cost the same");
     assert!(codes.contains(&4) || codes.contains(&0x86), "some were checked: {codes:?}");
     assert!(slowest < PING_TIME_MAX, "{slowest:?}");
     broker.logged("more logins wait to be checked than may");
