@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -148,6 +148,6 @@ pub fn listener(more: &str) -> String {
 }
 
 /// A path as configuration files have it.
-pub fn quoted(path: &PathBuf) -> String {
+pub fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }

@@ -63,7 +63,7 @@ fn the_name_of_the_server_chooses_the_certificate() {
     let authority = Authority::new();
     let first = authority.make(&Wish::server("a.test"));
     let second = authority.make(&Wish::server("b.test"));
-    let files = |files: [&std::path::PathBuf; 2]| files.map(quoted).join(", ");
+    let files = |files: [&std::path::Path; 2]| files.map(quoted).join(", ");
     let broker = Broker::start(&listener(&format!(
         "protocol = 'mqtts'\ntls.cert = [{}]\ntls.key = [{}]",
         files([&first.cert, &second.cert]),

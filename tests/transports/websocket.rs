@@ -77,9 +77,8 @@ fn a_message_that_is_too_long_ends_the_connection_and_is_named() {
     socket.send(Message::binary(PINGREQ.repeat(65))).expect("the broker reads");
 
     let code = loop {
-        match socket.read().expect("a close") {
-            Message::Close(close) => break close.expect("with a code").code,
-            _ => {}
+        if let Message::Close(close) = socket.read().expect("a close") {
+            break close.expect("with a code").code;
         }
     };
     assert_eq!(code, CloseCode::Size);
