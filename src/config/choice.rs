@@ -142,6 +142,36 @@ impl Value for SessionExpiryMax {
     }
 }
 
+/// From how much memory on nothing new is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryMax {
+    /// Three quarters of what the machine has, or of what the service manager allows the process.
+    Auto,
+    /// So many bytes; 0 for no mark.
+    Bytes(u64),
+}
+
+impl Value for MemoryMax {
+    fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
+        match written {
+            Written::Text("auto") | Written::Bare("auto") => Ok(Self::Auto),
+            Written::Text(_) => Err(written.instead_of("bytes or \"auto\"")),
+            _ => Ok(Self::Bytes(u64::read(written, range)?)),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Auto => "\"auto\"".into(),
+            Self::Bytes(bytes) => grouped(*bytes),
+        }
+    }
+
+    fn allowed(range: &Range) -> String {
+        format!("\"auto\", or {}", u64::allowed(range))
+    }
+}
+
 /// `"a", "b" or "c"`.
 pub(super) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();

@@ -19,22 +19,22 @@ mod value;
 
 pub use auth::{AuthSource, ListenerAuth};
 pub use choice::{
-    CertificateUser, Durability, Engine, LogFormat, OnDamage, QueueFull, SessionExpiryMax,
-    ShareStrategy,
+    CertificateUser, Durability, Engine, LogFormat, MemoryMax, OnDamage, QueueFull,
+    SessionExpiryMax, ShareStrategy,
 };
 pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
 pub use key::Key;
 pub use listener::{
     AddressRange, CIPHER_SUITES, CipherSuite, ClientCertificates, Endpoint, FileMode, Files,
-    LIST_ENTRIES_MAX, LISTENERS_MAX, Listener, MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion,
-    UnixSocket, WebSocket, WebSocketPath,
+    LIST_ENTRIES_MAX, LISTENERS_MAX, Listener, ListenerLimits, MESSAGE_BYTES_MAX, Own, Proxy, Tls,
+    TlsVersion, UnixSocket, WebSocket, WebSocketPath,
 };
 pub use log_filter::LogFilter;
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use reading::{Loaded, Origins, Sources, load};
 pub use render::{effective, reference};
-pub use sections::{Auth, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
+pub use sections::{Auth, Bans, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
 
 /// Every value that can be configured, checked. The default runs a broker for this machine alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// What one client, and all of them together, may cost.
     pub limits: Limits,
+    /// Who is kept out for a while.
+    pub bans: Bans,
     /// How clients show who they are.
     pub auth: Auth,
     /// What is announced to clients, and the features of the protocol that are on.
@@ -68,6 +70,7 @@ impl Default for Config {
         Self {
             listeners: vec![Listener::default()],
             limits: Limits::default(),
+            bans: Bans::default(),
             auth: Auth::default(),
             mqtt: Mqtt::default(),
             session: Session::default(),
@@ -102,6 +105,7 @@ pub struct Section {
 /// Every section but the listeners, in the order of the file.
 pub const SECTIONS: &[Section] = &[
     Limits::SECTION,
+    Bans::SECTION,
     Auth::SECTION,
     Mqtt::SECTION,
     Session::SECTION,

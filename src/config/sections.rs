@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use super::key::{Key, section};
 use super::value::Value;
 use super::{
-    AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, OnDamage, QueueFull,
-    Section, SessionExpiryMax, ShareStrategy,
+    AddressRange, AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, MemoryMax,
+    OnDamage, QueueFull, Section, SessionExpiryMax, ShareStrategy,
 };
 use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
@@ -14,6 +14,20 @@ section! {
     Limits is limits {
         /// Connections at one time; one more is closed as it is accepted.
         connections_max: usize = 100_000, within 1..=10_000_000;
+        /// Connections of one address (IPv4) or /64 (IPv6); 0 for any number.
+        connections_per_address_max: u32 = 0, within 0..=10_000_000;
+        /// Clients connected with one user name; 0 for any number.
+        connections_per_user_max: u32 = 0, within 0..=10_000_000;
+        /// New connections of one address in a minute, on average; 0 for any number.
+        connects_per_minute_per_address: u32 = 0, within 0..=60_000_000;
+        /// New connections of one address that may come at once, where they are limited.
+        connects_burst_per_address: u32 = 1_000, within 1..=10_000_000;
+        /// Connections that have not had a CONNECT accepted; 0 for any number.
+        unauthenticated_max: usize = 20_000, within 0..=10_000_000;
+        /// Those of them from one address; 0 for any number.
+        unauthenticated_per_address_max: u32 = 2_000, within 0..=10_000_000;
+        /// Addresses that no limit for one address holds, and that are never banned.
+        exempt_addresses: Vec<AddressRange> = AddressRange::loopback();
         /// Seconds in which a new connection must have its CONNECT accepted.
         connect_timeout_secs: u64 = 10, within 1..=3_600;
         /// Seconds for an authentication that a connected MQTT 5 client begins anew.
@@ -28,10 +42,48 @@ section! {
         client_id_bytes_max: usize = 65_535, within 23..=65_535;
         /// Subscriptions of one client; a further one is refused.
         subscriptions_per_client_max: usize = 10_000, within 1..=1_000_000;
+        /// PUBLISH packets of one client in a second, on average; 0 for any number.
+        publish_messages_per_second: u32 = 0, within 0..=10_000_000;
+        /// Bytes of messages that one client publishes in a second, on average; 0 for any number.
+        publish_bytes_per_second: u64 = 0, within 0..=1_099_511_627_776;
+        /// PUBLISH packets of all clients of a user name together; 0 for any number.
+        user_publish_messages_per_second: u32 = 0, within 0..=10_000_000;
+        /// Bytes of messages of all clients of a user name together; 0 for any number.
+        user_publish_bytes_per_second: u64 = 0, within 0..=1_099_511_627_776;
+        /// Seconds for which a client may save up what it did not publish.
+        publish_burst_secs: u64 = 10, within 1..=3_600;
+        /// Bytes of memory from which on new clients and messages are refused; 0 for never.
+        memory_bytes_max: MemoryMax = MemoryMax::Auto, within 0..=1_125_899_906_842_624;
+        /// Milliseconds by which the broker may be late before new clients are told to come later; 0 for any.
+        busy_latency_ms: u64 = 1_000, within 0..=3_600_000;
+        /// Milliseconds by which it may be late before new connections are closed at once; 0 for any.
+        closed_latency_ms: u64 = 5_000, within 0..=3_600_000;
+        /// Seconds after which such a client is told to try again; each is told up to twice as many.
+        retry_after_secs: u32 = 10, within 1..=3_600;
         /// Acknowledgements that may wait for one client before no more is read from it.
         replies_max: usize = 1_024, within 1..=65_535;
         /// Seconds that clients get to take their last packets when the broker stops.
         shutdown_grace_secs: u64 = 5, within 0..=3_600;
+    }
+}
+
+section! {
+    /// Who is kept out for a while. A restart forgets it.
+    Bans is bans {
+        /// Seconds in which what somebody does too often is counted.
+        window_secs: u64 = 60, within 1..=86_400;
+        /// Connections of one client identifier from one address in that time; 0 for any number.
+        connects_max: u32 = 60, within 0..=1_000_000;
+        /// Failed logins from one address in that time; 0 for any number.
+        address_failures_max: u32 = 100, within 0..=1_000_000;
+        /// Failed logins with one user name in that time; 0 for any number.
+        user_failures_max: u32 = 0, within 0..=1_000_000;
+        /// Seconds of a first ban; each further one is twice as long.
+        ban_secs: u64 = 60, within 1..=31_536_000;
+        /// Seconds of the longest ban, and for which an earlier one is remembered.
+        ban_secs_max: u64 = 3_600, within 1..=31_536_000;
+        /// Addresses, clients and users that are watched or banned; of more, the least are forgotten.
+        entries_max: usize = 100_000, within 16..=10_000_000;
     }
 }
 

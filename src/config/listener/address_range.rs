@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::value::Entry;
 
@@ -10,6 +10,12 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
+    /// What only this machine reaches.
+    pub fn loopback() -> Vec<Self> {
+        let v4 = Self { first: Ipv4Addr::new(127, 0, 0, 0).into(), prefix_bits: 8 };
+        vec![v4, Self { first: Ipv6Addr::LOCALHOST.into(), prefix_bits: 128 }]
+    }
+
     /// Whether `address` is one of them. An IPv4 address that came over IPv6 is that IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use super::{
     AddressRange, CipherSuite, ClientCertificates, Endpoint, FileMode, Files, Listener,
-    MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion, UnixSocket, WebSocket, WebSocketPath,
+    ListenerLimits, MESSAGE_BYTES_MAX, Own, Proxy, Tls, TlsVersion, UnixSocket, WebSocket,
+    WebSocketPath,
 };
 use crate::config::choice::choices;
 use crate::config::value::{Range, Value, Written};
@@ -23,6 +24,7 @@ pub struct Draft {
     websocket: WebSocket,
     proxy_protocol: bool,
     proxy_trusted: Vec<AddressRange>,
+    limits: ListenerLimits,
 }
 
 choices! {
@@ -50,6 +52,8 @@ enum AllowAnonymous {
 
 const NAME_BYTES_MAX: u64 = 64;
 const PATH_BYTES_MAX: u64 = 1_024;
+/// More connections or packets than any machine takes.
+const MANY: u64 = 10_000_000;
 
 /// Declares the keys of a listener and the field of the draft that each is for.
 macro_rules! keys {
@@ -116,6 +120,22 @@ impl Draft {
         "proxy_protocol" is proxy_protocol: bool;
         /// Addresses of the proxies; nobody else is let in then.
         "proxy_trusted" is proxy_trusted: Vec<AddressRange>;
+        /// Connections at one time on this listener; "common": only all listeners together are limited.
+        "limits.connections_max" is limits.connections_max: Own<usize>, within 1..=MANY;
+        /// Connections on this listener that have not had a CONNECT accepted; "common" as above.
+        "limits.unauthenticated_max" is limits.unauthenticated_max: Own<usize>, within 1..=MANY;
+        /// Connections of one address on this listener; "common": what limits says, on all together.
+        "limits.connections_per_address_max" is limits.connections_per_address_max: Own<u32>, within 0..=MANY;
+        /// Those of one address that have not had a CONNECT accepted; "common" as above.
+        "limits.unauthenticated_per_address_max" is limits.unauthenticated_per_address_max: Own<u32>, within 0..=MANY;
+        /// New connections of one address in a minute; "common" as above.
+        "limits.connects_per_minute_per_address" is limits.connects_per_minute_per_address: Own<u32>, within 0..=60_000_000;
+        /// New connections of one address that may come at once; "common" as above.
+        "limits.connects_burst_per_address" is limits.connects_burst_per_address: Own<u32>, within 1..=MANY;
+        /// PUBLISH packets of one client in a second; "common": what limits says.
+        "limits.publish_messages_per_second" is limits.publish_messages_per_second: Own<u32>, within 0..=MANY;
+        /// Bytes of messages that one client publishes in a second; "common": what limits says.
+        "limits.publish_bytes_per_second" is limits.publish_bytes_per_second: Own<u64>, within 0..=1_099_511_627_776;
     };
 
     /// The listener; or what contradicts itself, by key.
@@ -149,6 +169,7 @@ impl Draft {
             tls: self.protocol.has_tls().then_some(self.tls),
             websocket: self.protocol.has_websocket().then_some(self.websocket),
             proxy: self.proxy_protocol.then_some(Proxy { trusted: self.proxy_trusted }),
+            limits: self.limits,
         }
     }
 
@@ -261,6 +282,7 @@ impl From<&Listener> for Draft {
             websocket: listener.websocket.clone().unwrap_or_default(),
             proxy_protocol: listener.proxy.is_some(),
             proxy_trusted: listener.proxy.clone().map_or_else(Vec::new, |proxy| proxy.trusted),
+            limits: listener.limits.clone(),
         }
     }
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 mod address_range;
 mod draft;
 mod endpoint;
+mod limits;
 mod tls;
 mod websocket;
 
 pub use address_range::AddressRange;
 pub use endpoint::{Endpoint, FileMode, UnixSocket};
+pub use limits::{ListenerLimits, Own};
 pub use tls::{CIPHER_SUITES, CipherSuite, ClientCertificates, Tls, TlsVersion};
 pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, WebSocketPath};
 
@@ -33,6 +35,8 @@ pub struct Listener {
     pub websocket: Option<WebSocket>,
     /// Who begins connections with a PROXY header, where somebody does.
     pub proxy: Option<Proxy>,
+    /// What it allows, where that is not what all listeners allow.
+    pub limits: ListenerLimits,
 }
 
 /// Proxies that tell for whom they speak.
@@ -59,6 +63,7 @@ impl Listener {
             tls: None,
             websocket: None,
             proxy: None,
+            limits: ListenerLimits::default(),
         }
     }
 }
