@@ -1,6 +1,7 @@
 //! The configuration: a file as written, overrides from the environment and the command line,
 //! and the checked values that come of them. All mistakes are found in one go.
 
+mod auth;
 mod choice;
 mod combinations;
 mod data_dir;
@@ -16,18 +17,24 @@ mod render;
 mod sections;
 mod value;
 
+pub use auth::{AuthSource, ListenerAuth};
 pub use choice::{
-    Durability, Engine, LogFormat, OnDamage, QueueFull, SessionExpiryMax, ShareStrategy,
+    CertificateUser, Durability, Engine, LogFormat, OnDamage, QueueFull, SessionExpiryMax,
+    ShareStrategy,
 };
 pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
 pub use key::Key;
-pub use listener::{LISTENERS_MAX, Listener};
+pub use listener::{
+    AddressRange, CIPHER_SUITES, CipherSuite, ClientCertificates, Endpoint, FileMode, Files,
+    LIST_ENTRIES_MAX, LISTENERS_MAX, Listener, MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion,
+    UnixSocket, WebSocket, WebSocketPath,
+};
 pub use log_filter::LogFilter;
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use reading::{Loaded, Origins, Sources, load};
 pub use render::{effective, reference};
-pub use sections::{Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
+pub use sections::{Auth, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
 
 /// Every value that can be configured, checked. The default runs a broker for this machine alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +43,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// What one client, and all of them together, may cost.
     pub limits: Limits,
+    /// How clients show who they are.
+    pub auth: Auth,
     /// What is announced to clients, and the features of the protocol that are on.
     pub mqtt: Mqtt,
     /// Sessions, and the messages that wait in them.
@@ -59,6 +68,7 @@ impl Default for Config {
         Self {
             listeners: vec![Listener::default()],
             limits: Limits::default(),
+            auth: Auth::default(),
             mqtt: Mqtt::default(),
             session: Session::default(),
             retained: Retained::default(),
@@ -92,6 +102,7 @@ pub struct Section {
 /// Every section but the listeners, in the order of the file.
 pub const SECTIONS: &[Section] = &[
     Limits::SECTION,
+    Auth::SECTION,
     Mqtt::SECTION,
     Session::SECTION,
     Retained::SECTION,

@@ -11,7 +11,7 @@ use crate::types::{ClientId, Message, MessageHead, Protocol, ReasonCode};
 /// A CONNECT that waits for authentication.
 #[derive(Debug)]
 pub(super) struct Handshake {
-    connect: Box<Connect>,
+    pub connect: Box<Connect>,
     pub link: Link,
     /// Who is to speak next.
     pub turn: Turn,
@@ -19,7 +19,7 @@ pub(super) struct Handshake {
 
 impl Handshake {
     pub fn is_reading(&self) -> bool {
-        self.turn == Turn::Client
+        matches!(self.turn, Turn::Client(_))
     }
 
     pub fn into_parts(self) -> (Box<Connect>, Link) {

@@ -55,6 +55,8 @@ pub struct Shared {
     pub clients: Arc<Seats>,
     /// Between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
+    /// For an authentication begun during a connection.
+    pub re_authentication_timeout: Duration,
 }
 
 /// What a server decides once for all its connections.
@@ -67,6 +69,8 @@ pub struct Setup {
     pub authenticator: Box<dyn Authenticator>,
     /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
+    /// The most that an authentication begun during a connection takes, the client's turns included.
+    pub re_authentication_timeout: Duration,
     /// Sockets open at a time.
     pub connections_max: usize,
     /// Log lines a second about what peers do wrong.
@@ -144,6 +148,7 @@ impl Shared {
             connections: Seats::new(setup.connections_max),
             clients: Seats::new(usize::MAX),
             connect_timeout: setup.connect_timeout,
+            re_authentication_timeout: setup.re_authentication_timeout,
         }
     }
 

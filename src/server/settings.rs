@@ -68,6 +68,9 @@ pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
         durability: config.store.durability.name(),
         authenticator,
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
+        re_authentication_timeout: Duration::from_secs(
+            config.limits.re_authentication_timeout_secs,
+        ),
         connections_max: config.limits.connections_max,
         mistakes_per_second: config.log.faults_per_second_max,
     }
