@@ -6,14 +6,15 @@ use crate::types::{SessionKey, Timestamp};
 impl Broker {
     /// The store can give these messages: beyond what their sessions send next, they need not be held
     /// in memory.
-    pub fn handle_stored(&mut self, stored: &[Stored], _actions: &mut Actions) {
+    pub fn handle_stored(&mut self, stored: &[Stored], actions: &mut Actions) {
         for Stored { session, before } in stored {
             let Some(key) = self.sessions.find_number(*session) else { continue };
             let session = &mut self.sessions[key];
             // What a session without expiry is sent is not recorded, whatever its number.
             if session.is_durable() {
                 let window = session.conn.map(|_| self.settings.window);
-                session.outbound.handle_stored(*before, window);
+                let let_go = session.outbound.handle_stored(*before, window);
+                actions.let_go.extend(Some(let_go).filter(|messages| !messages.is_empty()));
                 self.count_backlog(key);
             }
         }

@@ -36,7 +36,7 @@ pub use stats::{Drops, Stats};
 use crate::journal::{Batch, Journal, Load};
 use crate::request::{Outgoing, Request};
 use crate::retained::Retained;
-use crate::session::Session;
+use crate::session::{LetGo, Session};
 use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
@@ -78,6 +78,9 @@ pub struct Broker {
 pub struct Actions {
     /// Connections that have something to send: each pulls when its socket can take it.
     pub wake: Vec<ConnId>,
+    /// Messages that only the store has from now on. There may be very many of them: they are to be
+    /// dropped when nobody waits for the broker.
+    pub let_go: Vec<LetGo>,
 }
 
 impl Broker {
@@ -154,7 +157,9 @@ impl Broker {
     /// Whether the next message may only be too many because answers to those before it have not
     /// been sent yet. A client that sends a burst without counting is slowed down, not thrown out.
     fn must_answer_first(&self, conn: &Conn, requests: &VecDeque<Request>) -> bool {
-        let full = conn.unfinished >= u32::from(self.settings.receive_maximum);
+        // Before 5.0 there is no such maximum.
+        let full =
+            conn.protocol.is_v5() && conn.unfinished >= u32::from(self.settings.receive_maximum);
         let next = requests.front();
         full && !conn.replies.is_empty()
             && matches!(

@@ -18,6 +18,9 @@ pub struct Settings {
     pub queue_qos0_offline: bool,
     /// Unfinished deliveries of QoS 1 and 2 to one client, however many more it would take.
     pub in_flight_max: u16,
+    /// Queue numbers that a connection reserves beyond what may be in flight, so that it has more
+    /// before those are used up.
+    pub reserved_ahead: u64,
     /// Unfinished QoS 1 and 2 messages from one client; MQTT 5 clients are told.
     pub receive_maximum: u16,
     /// The most that a subscription is granted.
@@ -42,13 +45,9 @@ pub struct Settings {
     pub journal: bool,
 }
 
-/// Queue numbers that are reserved beyond what may be in flight, so that a new reservation is
-/// durable before the last one is used up.
-const RESERVED_AHEAD: u64 = 1024;
-
 impl Settings {
     /// Queue numbers that a connection reserves at a time: after a crash so many may be passed over.
     pub fn reserve(&self) -> u64 {
-        RESERVED_AHEAD + 2 * u64::from(self.in_flight_max)
+        self.reserved_ahead + 2 * u64::from(self.in_flight_max)
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod bench;
 mod check;
 mod passwd;
 mod serve;
@@ -36,6 +37,8 @@ enum Command {
     /// Users of a password file.
     #[command(subcommand)]
     Passwd(passwd::Passwd),
+    /// Load a broker, whichever, and measure what it does.
+    Bench(bench::Bench),
 }
 
 #[derive(clap::Args)]
@@ -65,6 +68,7 @@ Examples:
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
   fulmar passwd add passwords ann                 a user, and its password when asked for
+  fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
 Exit codes: 0 stopped as asked, 1 failed while running, 2 wrong usage or configuration.
@@ -82,15 +86,18 @@ pub fn run(
         Ok(arguments) => arguments,
         Err(answer) => return print_usage(&answer),
     };
-    let run: fn(Loaded) -> ExitCode = match arguments.command {
+    let command = match arguments.command {
         Some(Command::Check { defaults: true }) => return check::print(&config::reference()),
         Some(Command::Passwd(command)) => return passwd::run(command),
-        Some(Command::Check { .. }) => |loaded| check::run(&loaded),
-        Some(Command::Serve) | None => serve::run,
+        Some(Command::Bench(bench)) => return bench::run(bench),
+        other => other,
     };
     match load(arguments.options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
-        Ok(loaded) => run(loaded),
+        Ok(loaded) => match command {
+            Some(Command::Check { .. }) => check::run(&loaded),
+            _ => serve::run(loaded),
+        },
     }
 }
 

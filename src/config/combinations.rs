@@ -19,18 +19,12 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
 }
 
 fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static str)> {
+    let promises = config.store.durability != Durability::Memory;
     let in_memory = config.store.engine == Engine::Memory;
-    match (in_memory, config.store.durability) {
-        (true, Durability::Os | Durability::Disk) => Some((
-            "store.durability",
-            "needs an engine on disk: store.engine \"sled\" or \"fjall\"",
-        )),
-        (false, Durability::Memory) => Some((
-            "store.engine",
-            "keeps what is promised on disk: set store.durability to \"disk\" or \"os\"",
-        )),
-        _ => None,
-    }
+    (promises && in_memory).then_some((
+        "store.engine",
+        "keeps nothing on disk: choose \"sled\" or \"fjall\", or set store.durability to \"memory\"",
+    ))
 }
 
 /// What is possible, but hardly meant.

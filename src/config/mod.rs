@@ -76,6 +76,14 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The default but for the store: there is none, and a restart forgets everything.
+    pub fn in_memory() -> Self {
+        let store = Store { durability: Durability::Memory, ..Store::default() };
+        Self { store, ..Self::default() }
+    }
+}
+
 /// A table of the file.
 pub struct Section {
     /// As in `[session]`.

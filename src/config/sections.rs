@@ -97,7 +97,7 @@ section! {
     /// What is announced to clients, and the features of the protocol that are on.
     Mqtt is mqtt {
         /// QoS 1 and 2 messages that a client may have unacknowledged towards the broker.
-        receive_maximum: u16 = 20, within 1..=65_535;
+        receive_maximum: u16 = 256, within 1..=65_535;
         /// QoS 1 and 2 messages under way to one client; an MQTT 5 client may ask for fewer.
         inflight_messages_max: u16 = 1_000, within 1..=65_535;
         /// Topic aliases that a client may use towards the broker; 0 is none.
@@ -198,14 +198,14 @@ section! {
 section! {
     /// Where sessions and retained messages are kept.
     Store is store {
-        /// What keeps them.
-        engine: Engine = Engine::Memory;
+        /// What keeps them, unless durability is "memory".
+        engine: Engine = Engine::Sled;
         /// What an acknowledgement promises.
-        durability: Durability = Durability::Memory;
+        durability: Durability = Durability::Disk;
         /// The directory for everything on disk; empty for the platform's.
         data_dir: Option<PathBuf> = None;
         /// Bytes of commits that gather before they are folded; more make a start after a crash longer.
-        journal_bytes_max: u64 = 67_108_864, within 65_536..=1_099_511_627_776;
+        journal_bytes_max: u64 = 33_554_432, within 65_536..=1_099_511_627_776;
         /// Bytes free on the disk below which messages that need it are refused; 0 for never.
         free_bytes_min: u64 = 67_108_864, within 0..=1_099_511_627_776;
         /// Bytes of a file that is given up when the disk is full all the same; 0 for none.

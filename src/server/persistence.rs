@@ -41,11 +41,11 @@ pub fn open(
     };
     recovery.note_opened();
     let recovered = recover(&mut *store, &mut |progress| recovery.note(progress))?;
-    let Recovered { image, last, quarantined, lost } = recovered;
+    let Recovered { image, last, quarantined, lost, messages } = recovered;
     let (sessions, retained) = (image.sessions.len(), image.retained.len());
     let (engine, durability) = (config.store.engine, config.store.durability);
     let millis = clock.micros() / 1000;
-    tracing::info!(?engine, ?durability, sessions, retained, millis, "recovered");
+    tracing::info!(?engine, ?durability, sessions, messages, retained, millis, "recovered");
     if quarantined > 0 {
         tracing::error!(records = quarantined, messages = lost, "damaged records were set aside");
     }
@@ -87,8 +87,9 @@ fn room(config: &Config) -> RoomSettings {
 
 fn open_engine(config: &Config, room: &RoomSettings) -> Result<Option<Box<dyn Store>>, StoreError> {
     let durability = match config.store.durability {
+        config::Durability::Memory => return Ok(None),
         config::Durability::Os => Durability::Os,
-        config::Durability::Disk | config::Durability::Memory => Durability::Disk,
+        config::Durability::Disk => Durability::Disk,
     };
     let free_bytes_min = room.kept_bytes();
     let options = EngineOptions { durability, free_bytes_min, ..EngineOptions::default() };

@@ -19,6 +19,10 @@ const CACHED_TOPICS_MAX: usize = 8_192;
 /// everybody else may have to wait.
 const WORK_MAX: usize = 4_000;
 
+/// Queue numbers that a connection sends while more of them become durable, at a million messages a
+/// second in a millisecond.
+const RESERVED_AHEAD: u64 = 1024;
+
 /// What the broker decides by.
 pub fn broker(config: &Config) -> Settings {
     Settings {
@@ -31,6 +35,7 @@ pub fn broker(config: &Config) -> Settings {
         },
         queue_qos0_offline: config.session.queue_qos0_offline,
         in_flight_max: config.mqtt.inflight_messages_max,
+        reserved_ahead: RESERVED_AHEAD,
         receive_maximum: config.mqtt.receive_maximum,
         maximum_qos: config.mqtt.maximum_qos,
         keep_alive_max_secs: config.mqtt.keep_alive_max_secs,
@@ -52,7 +57,7 @@ pub fn broker(config: &Config) -> Settings {
         work_max: WORK_MAX,
         sys_interval_secs: u32::try_from(config.sys.interval_secs).unwrap_or(u32::MAX),
         // What is in memory is in the broker already.
-        journal: config.store.engine != config::Engine::Memory,
+        journal: config.store.durability != config::Durability::Memory,
     }
 }
 

@@ -19,7 +19,7 @@ pub use delivery::{
     Window,
 };
 pub use inbound::{Inbound, Taken};
-pub use outbound::Outbound;
+pub use outbound::{LetGo, Outbound};
 
 use crate::journal::{self, SessionNumber};
 use crate::request::Will;

@@ -9,6 +9,8 @@ mod shared;
 
 use std::ops::Range;
 
+pub use paging::LetGo;
+
 use super::delivery::{
     AckError, Context, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule,
 };

@@ -4,6 +4,7 @@ use std::ops::Range;
 use super::numbers::Numbers;
 use super::ring::{Entry, State};
 use crate::journal::{Backlog, QueuedMessage};
+use crate::types::Message;
 
 /// The part of a queue that only a store has, and what has come since.
 #[derive(Debug, Default)]
@@ -36,7 +37,9 @@ impl Paged {
     pub fn before(tail: VecDeque<Entry>) -> Self {
         let from = tail.front().map_or(0, |first| first.number);
         let backlog = Backlog { from, to: from, ..Backlog::default() };
-        Self::new(backlog, tail.into_iter())
+        let messages = tail.iter().filter_map(Entry::message);
+        let (queued, queued_bytes) = (messages.clone().count(), messages.map(Message::len).sum());
+        Self { backlog, tail, queued, queued_bytes, ..Self::default() }
     }
 
     /// Appends a message.
@@ -78,13 +81,10 @@ impl Paged {
         shared
     }
 
-    /// The store can give all messages below `before`: moves them from the tail to the backlog.
-    /// Returns how many of them came through a shared subscription.
-    pub fn extend_back(&mut self, before: u64) -> usize {
+    /// The store can give all messages below `before`: counts those of the tail in the backlog.
+    /// Returns them, and how many of them came through a shared subscription.
+    pub fn extend_back(&mut self, before: u64) -> (VecDeque<Entry>, usize) {
         let count = self.tail.partition_point(|entry| entry.number < before);
-        if count == 0 {
-            return 0;
-        }
         let rest = self.tail.split_off(count);
         let stored = std::mem::replace(&mut self.tail, rest);
         let mut shared = 0;
@@ -97,7 +97,7 @@ impl Paged {
             }
             shared += self.count(entry);
         }
-        shared
+        (stored, shared)
     }
 
     /// Drops the oldest message that cannot have been sent, as those below `sent_before` may have

@@ -110,6 +110,9 @@ impl Ring {
 
     /// Takes away the messages from the one at `index` on.
     pub fn split_off(&mut self, index: usize) -> VecDeque<Entry> {
+        if index == 0 {
+            return std::mem::take(&mut self.entries);
+        }
         let rest = self.entries.split_off(index);
         // What is not held should not take up memory either.
         self.entries.shrink_to(2 * self.entries.len());

@@ -6,7 +6,7 @@ use fulmar::codec::{Packet, Publish};
 use fulmar::request::{Outgoing, Request};
 use fulmar::types::ConnId;
 
-use crate::common::{AtLeastOnce, V311, World, message};
+use crate::common::{AtLeastOnce, V5, V311, World, message};
 use crate::rig::{BUDGET, Rig};
 
 #[test]
@@ -37,7 +37,7 @@ fn a_client_whose_requests_wait_for_the_disk_is_not_silent() {
     subscriber.expect_connack();
     subscriber.send_subscribe("t", Default::default());
     world.commit();
-    let mut publisher = world.connect(V311, "publisher").keep_alive(10).open();
+    let mut publisher = world.connect(V5, "publisher").keep_alive(10).open();
 
     publish(&mut publisher, 3);
     publisher.send(Packet::PingReq);
@@ -48,6 +48,7 @@ fn a_client_whose_requests_wait_for_the_disk_is_not_silent() {
     let answers = publisher.received();
     assert!(matches!(answers[..], [.., Packet::PingResp]), "{answers:?}");
     world.advance_secs(16);
+    publisher.received();
     publisher.expect_closed();
 }
 

@@ -132,6 +132,7 @@ pub fn settings() -> Settings {
         window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 1_000,
+        reserved_ahead: 1_024,
         receive_maximum: Limits::default().receive_maximum,
         maximum_qos: QoS::ExactlyOnce,
         keep_alive_max_secs: u16::MAX,

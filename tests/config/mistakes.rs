@@ -1,4 +1,4 @@
-use super::{load_file, mistakes_of};
+use super::{config_of, load_file, mistakes_of};
 
 #[test]
 fn all_mistakes_are_reported_at_once_with_line_and_key() {
@@ -57,15 +57,13 @@ FILE:30: log.filter: "inof" is not a level (off, error, warn, info, debug, trace
 }
 
 #[test]
-fn an_engine_goes_with_what_it_can_promise() {
+fn an_engine_in_memory_promises_nothing() {
     assert_eq!(
-        mistakes_of("[store]\nengine = \"sled\"\n"),
-        "FILE:2: store.engine: keeps what is promised on disk: set store.durability to \"disk\" or \"os\""
+        mistakes_of("[store]\nengine = \"memory\"\n"),
+        "FILE:2: store.engine: keeps nothing on disk: choose \"sled\" or \"fjall\", or set store.durability to \"memory\""
     );
-    assert_eq!(
-        mistakes_of("[store]\ndurability = \"disk\"\n"),
-        "FILE:2: store.durability: needs an engine on disk: store.engine \"sled\" or \"fjall\""
-    );
+    config_of("[store]\nengine = \"memory\"\ndurability = \"memory\"\n");
+    config_of("[store]\ndurability = \"memory\"\n");
 }
 
 #[test]

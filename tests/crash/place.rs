@@ -4,10 +4,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-/// What every broker here is started with: so little of everything that commits are folded in every
-/// cycle, and kills fall into the folding.
-const SETTINGS: [(&str, &str); 2] =
-    [("STORE__JOURNAL_BYTES_MAX", "65536"), ("SYS__INTERVAL_SECS", "0")];
+/// What every broker here is started with: so little of everything that commits are folded and queues
+/// are read from the disk in every cycle, and kills fall into both.
+const SETTINGS: [(&str, &str); 3] = [
+    ("STORE__JOURNAL_BYTES_MAX", "65536"),
+    ("SESSION__WINDOW_MESSAGES_MAX", "8"),
+    ("SYS__INTERVAL_SECS", "0"),
+];
 
 /// A data directory with the broker's log and what the clients saw beside it. It stays behind
 /// where a test fails.

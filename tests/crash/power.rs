@@ -13,6 +13,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,10 +85,11 @@ fn record(plan: &Plan, place: &Place, rng: &mut Rng) -> Vec<Event> {
     let broker = Broker::start_traced(place, &output);
     let mut cast = cast(plan, Ledger::new(place.create_file("events")));
     cast.connect(&broker);
+    cast.settle_until(plan.patience, Cast::is_settled);
+    // A will that is published before there is a subscription is not for anybody.
     for client in &mut cast.doomed {
         client.connect(broker.address, 1, &mut cast.ledger);
     }
-    cast.settle_until(plan.patience, Cast::is_settled);
     for client in &mut cast.clients {
         if ABSENT.contains(&client.name.as_str()) {
             client.hang_up();
@@ -109,10 +111,14 @@ fn record(plan: &Plan, place: &Place, rng: &mut Rng) -> Vec<Event> {
 }
 
 /// The last that strace writes is the end of the process.
-fn wait_for_end(output: &std::path::Path, id: u32) {
-    let end = format!("{id} +++ killed by SIGKILL +++\n");
+fn wait_for_end(output: &Path, id: u32) {
+    let is_end = |line: &str| {
+        let (process, event) = line.split_once(' ').unwrap_or_default();
+        process.parse() == Ok(id) && event.trim() == "+++ killed by SIGKILL +++"
+    };
     let began = Instant::now();
-    while !fs::read_to_string(output).is_ok_and(|text| text.ends_with(&end)) {
+    while !fs::read_to_string(output).is_ok_and(|text| text.lines().next_back().is_some_and(is_end))
+    {
         assert!(began.elapsed() < Duration::from_secs(30), "strace does not end");
         thread::sleep(Duration::from_millis(10));
     }

@@ -79,6 +79,12 @@ impl Disk {
                     self.files[*number].written.resize(*length);
                 }
             }
+            Event::Allocate { file, length } => {
+                if let Some(Open::File { number, .. }) = self.open.get(file) {
+                    let content = &mut self.files[*number].written;
+                    content.length = content.length.max(*length);
+                }
+            }
             Event::SyncBegun { thread, file } => self.handle_sync_begun(*thread, *file),
             Event::SyncEnded { thread } => self.handle_sync_ended(*thread),
             Event::Close { file } => drop(self.open.remove(file)),

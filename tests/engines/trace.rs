@@ -27,6 +27,11 @@ pub enum Event {
         file: u32,
         length: u64,
     },
+    /// Makes it at least as long.
+    Allocate {
+        file: u32,
+        length: u64,
+    },
     /// What was written before this is durable at the end of it.
     SyncBegun {
         thread: u32,
@@ -214,6 +219,9 @@ fn event(line: &str) -> Option<Event> {
         "writev" => Event::Sent { file: file(), bytes: parts(line, result) },
         "lseek" => Event::Seek { file: file(), to: result },
         "ftruncate" => Event::Resize { file: file(), length: number(1) },
+        "fallocate" if arguments[1] == "0" => {
+            Event::Allocate { file: file(), length: number(2) + number(3) }
+        }
         "close" => Event::Close { file: file() },
         "mkdir" => Event::MakeDirectory { path: path(arguments[0]) },
         "rename" => Event::Rename { from: path(arguments[0]), to: path(arguments[1]) },

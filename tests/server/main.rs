@@ -240,7 +240,7 @@ fn every_address_that_is_not_to_be_had_is_named() {
     let taken = [listen(), listen()];
     let addresses = taken.each_ref().map(|taken| taken.local_addr().expect("bound"));
     let listeners = addresses.map(|address| Listener { address, ..loopback() }).to_vec();
-    let config = Config { listeners, ..Config::default() };
+    let config = Config { listeners, ..Config::in_memory() };
 
     let error = Running::start(config).expect_err("both are taken").to_string();
 
@@ -293,7 +293,7 @@ fn two_hundred_clients_at_once_are_answered() {
 
 /// A server on a free port of this machine, with a changed configuration.
 fn start(change: impl FnOnce(&mut Config)) -> Running {
-    let mut config = Config { listeners: vec![loopback()], ..Config::default() };
+    let mut config = Config { listeners: vec![loopback()], ..Config::in_memory() };
     config.sys.interval_secs = 0;
     change(&mut config);
     Running::start(config).expect("a free port")

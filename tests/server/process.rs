@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use fulmar::types::Protocol::V5;
 use fulmar::types::ReasonCode;
+use tempfile::TempDir;
 
 use crate::client::{Client, publish};
 
@@ -57,6 +58,7 @@ fn an_address_in_use_is_named_and_fails_the_command() {
 /// A server in a process of its own; killed when the test is over.
 pub struct Process {
     child: Child,
+    _data: TempDir,
     pub address: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
     /// What it said between its start and its end, once that has been waited for.
@@ -80,11 +82,12 @@ impl Process {
     }
 
     fn spawn(mut command: Command, environment: &[(&str, &str)]) -> Self {
-        let mut child =
-            command.envs(environment.iter().copied()).spawn().expect("the binary is built");
+        let data = tempfile::tempdir().expect("a temporary directory");
+        command.env("FULMAR_STORE__DATA_DIR", data.path()).envs(environment.iter().copied());
+        let mut child = command.spawn().expect("the binary is built");
         let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
         let address = listening_on(&mut log);
-        Self { child, address, log, said: String::new() }
+        Self { child, _data: data, address, log, said: String::new() }
     }
 
     pub fn signal(&self, name: &str) {

@@ -28,7 +28,7 @@ fn connack_and_sys_tell_the_level_in_force() {
     let quiet = start(|config| config.mqtt.announce_durability = false);
     let mut client = Client::open(address(&quiet), V5);
     client.send(&connect(V5, "c"));
-    assert_eq!(client.read_packet().expect("CONNACK"), b"\x20\x09\0\0\x06\x22\0\x0a\x21\0\x14");
+    assert_eq!(client.read_packet().expect("CONNACK"), b"\x20\x09\0\0\x06\x22\0\x0a\x21\x01\0");
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl Plan {
                     messages_max: paging.pick(&[1, 2, 3, 5, 256]),
                     bytes_max: paging.pick(&[1, 100, 2_000, 65_536]),
                 },
+                reserved_ahead: paging.pick(&[1, 8, 1_024]),
                 ..Self::draw_settings(rng)
             },
         }

@@ -48,7 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["auth", "config", "identity", "server", "store"]),
+    ("cli", &["auth", "codec", "config", "identity", "server", "store", "types"]),
     ("main", &["cli"]),
 ];
 

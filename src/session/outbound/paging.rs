@@ -1,22 +1,38 @@
+use std::collections::VecDeque;
+
 use super::{Entry, Outbound, Paged, State};
 use crate::journal::{Backlog, Load, Page, QueuedMessage, SessionNumber};
 use crate::session::Window;
 use crate::session::ring::IDS;
 use crate::types::{Lsn, OutboundId};
 
+/// Messages that memory need not hold any more. To drop many of them takes its time: better where
+/// nobody waits for it.
+#[derive(Debug, Default)]
+pub struct LetGo([VecDeque<Entry>; 2]);
+
+impl LetGo {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(VecDeque::is_empty)
+    }
+}
+
 impl Outbound {
     /// A store can give every unfinished message with a number below `before`: memory need not hold
     /// them any more.
-    pub fn handle_stored(&mut self, before: u64, window: Option<Window>) {
+    pub fn handle_stored(&mut self, before: u64, window: Option<Window>) -> LetGo {
+        // A store cannot have what has not been queued yet, whatever it says.
+        let before = before.min(self.ring.next());
         if before > self.stored.end {
             self.stored = 0..before;
         }
-        self.let_go(window);
+        self.let_go(window)
     }
 
     /// Lets go of what a store can give and what this process has not sent: with a connection all
     /// that is behind its window, otherwise everything.
-    pub fn let_go(&mut self, window: Option<Window>) {
+    pub fn let_go(&mut self, window: Option<Window>) -> LetGo {
         let first = match (window, &self.paged) {
             // Loads fill no more than the window.
             (Some(_), Some(_)) => self.ring.len(),
@@ -24,12 +40,14 @@ impl Outbound {
             (None, _) => self.first_unseen(),
         };
         let first = first.max(self.ring.first_from(self.stored.start));
+        let mut front = VecDeque::new();
         if self.ring.get(first).is_some_and(|entry| entry.number < self.stored.end) {
-            self.page_out(first);
+            front = self.page_out(first);
         }
-        if let Some(paged) = &mut self.paged {
-            self.shared -= paged.extend_back(self.stored.end);
-        }
+        let Some(paged) = &mut self.paged else { return LetGo([front, VecDeque::new()]) };
+        let (back, shared) = paged.extend_back(self.stored.end);
+        self.shared -= shared;
+        LetGo([front, back])
     }
 
     /// What to ask a store for so that there is enough to send from.
@@ -99,7 +117,9 @@ impl Outbound {
         self.append(Entry { number, state, qos, retain, subscription_ids, gate, arrival, group });
     }
 
-    fn page_out(&mut self, first: usize) {
+    /// Takes the messages from the one at `first` on out of the ring: in front of the backlog, or
+    /// behind an empty one if there is none yet. Returns those that are nowhere any more.
+    fn page_out(&mut self, first: usize) -> VecDeque<Entry> {
         let entries = self.ring.split_off(first);
         for message in entries.iter().filter_map(Entry::waiting) {
             self.queued -= 1;
@@ -108,11 +128,13 @@ impl Outbound {
         self.sent = self.sent.min(first);
         self.resent = self.resent.min(first);
         self.released = self.released.min(first);
-        match &mut self.paged {
-            Some(paged) => self.shared -= paged.extend_front(&entries),
-            None => self.paged = Some(Box::new(Paged::before(entries))),
-        }
         self.trim();
+        let Some(paged) = &mut self.paged else {
+            self.paged = Some(Box::new(Paged::before(entries)));
+            return VecDeque::new();
+        };
+        self.shared -= paged.extend_front(&entries);
+        entries
     }
 
     /// The first message of the ring that neither this process has sent nor any behind it.

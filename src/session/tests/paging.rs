@@ -8,8 +8,9 @@ const SESSION: SessionNumber = SessionNumber(9);
 fn an_absent_client_has_in_memory_only_what_the_store_cannot_give() {
     let mut outbound = queue_of(10);
 
-    outbound.handle_stored(7, None);
+    let let_go = outbound.handle_stored(7, None);
 
+    assert!(!let_go.is_empty());
     assert_eq!(backlog(&outbound), (0, 7, 7));
     assert_eq!(held(&outbound), [7, 8, 9]);
     assert_eq!((outbound.queued(), outbound.queued_bytes()), (10, 10 * bytes()));

@@ -9,7 +9,7 @@ use crate::store::{Operation, Store, StoreError};
 /// | offset | bytes | what |
 /// |---|---|---|
 /// | 0 | 4 | CRC-32 of the key it stands under and of all that follows |
-/// | 4 | 1 | format: 1 |
+/// | 4 | 1 | format: 2 |
 /// | 5 | 2 | how many chunks there are |
 /// | 7 | … | its part of the bytes |
 ///
@@ -25,7 +25,10 @@ pub struct Blob {
 /// Stored bytes to a chunk, key left out: engines keep items beyond 64 KiB badly.
 pub const CHUNK_BYTES_MAX: usize = 60 * 1024;
 
-const FORMAT: u8 = 1;
+/// Bytes of a blob that stands in one chunk.
+pub const BYTES_IN_ONE_MAX: usize = CHUNK_BYTES_MAX - HEADER;
+
+const FORMAT: u8 = 2;
 const HEADER: usize = 7;
 const NUMBER: usize = 2;
 
@@ -94,17 +97,24 @@ impl Blob {
         Ok(bytes)
     }
 
-    /// Puts `bytes` under `key`.
-    pub fn put(key: &[u8], bytes: &[u8], operations: &mut Vec<Operation>) {
+    /// Puts `bytes` under `key` and returns in how many chunks.
+    pub fn put(key: &[u8], bytes: &[u8], operations: &mut Vec<Operation>) -> usize {
         let parts: Vec<&[u8]> = match bytes.is_empty() {
             true => vec![bytes],
-            false => bytes.chunks(CHUNK_BYTES_MAX - HEADER).collect(),
+            false => bytes.chunks(BYTES_IN_ONE_MAX).collect(),
         };
         for (number, part) in parts.iter().enumerate() {
             let key = chunk_key(key, number);
             let value = seal_chunk(&key, parts.len(), part);
             operations.push(Operation::Put { key, value });
         }
+        parts.len()
+    }
+
+    /// Removes what was put under `key` in so many chunks, unread.
+    pub fn delete_unread(key: &[u8], chunks: usize, operations: &mut Vec<Operation>) {
+        let delete = |number| Operation::Delete { key: chunk_key(key, number) };
+        operations.extend((0..chunks).map(delete));
     }
 
     /// Removes the chunks that were found.
@@ -171,7 +181,7 @@ mod tests {
 
     #[test]
     fn bytes_come_back_at_every_size_around_a_chunk() {
-        let part = CHUNK_BYTES_MAX - HEADER;
+        let part = BYTES_IN_ONE_MAX;
         for len in [0, 1, part - 1, part, part + 1, 3 * part] {
             let bytes: Vec<u8> = (0..len).map(|at| at as u8).collect();
             let (_, blob) = stored(&bytes);
@@ -208,10 +218,10 @@ mod tests {
     fn a_later_format_is_told_from_damage() {
         let (_, mut blob) = stored(b"bytes");
         let (key, value) = &mut blob.chunks[0];
-        value[4] = 2;
+        value[4] = 3;
         let sum = checksum(key, &value[4..]);
         value[..4].copy_from_slice(&sum.to_be_bytes());
-        assert_eq!(blob.open(), Err(BlobError::Format(2)));
+        assert_eq!(blob.open(), Err(BlobError::Format(3)));
     }
 
     #[test]

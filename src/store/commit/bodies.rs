@@ -6,106 +6,99 @@ use crate::journal::Change;
 use crate::store::{Operation, Store, StoreError};
 use crate::types::Message;
 
-/// Messages that stand in several queues, each stored once with the number of places that it has.
+/// The messages of a round that stand in several queues: each is stored once, with the number of
+/// places that it has.
 pub struct Bodies {
-    /// The number that the next one gets.
-    next: u64,
-    /// How often a message is queued in the changes at hand, by where it stands in memory.
-    uses: HashMap<*const u8, usize>,
-    /// What this step stored apart, by the same.
-    stored: HashMap<*const u8, u64>,
-    /// Those messages.
-    new: BTreeMap<u64, Message>,
-    /// Places won and lost in this step.
-    places: BTreeMap<u64, i64>,
+    first: u64,
+    /// With their places, in the order in which they came.
+    shared: Vec<(Message, u64)>,
+    /// Which of them, by where a message stands in memory: they hold it there.
+    index: HashMap<usize, u64>,
+}
+
+/// How often each message is queued.
+#[derive(Default)]
+pub struct Uses {
+    messages: Vec<(Message, u64)>,
+    /// By where they stand in memory.
+    index: HashMap<usize, usize>,
 }
 
 /// A smaller message costs less in each of its queues than the reference to it.
 const SHARED_BYTES_MIN: usize = 64;
 
-impl Bodies {
-    /// For a step of folding over `changes`.
-    pub fn new(next: u64, changes: &[Change]) -> Self {
-        let mut uses = HashMap::new();
-        for change in changes {
-            if let Change::Queued { message, .. } = change {
-                *uses.entry(message.as_bytes().as_ptr()).or_default() += 1;
-            }
+impl Uses {
+    /// Counts the message that the change queues, if it does.
+    pub fn count(&mut self, change: &Change) {
+        let Change::Queued { message, .. } = change else { return };
+        if message.len() < SHARED_BYTES_MIN {
+            return;
         }
-        let (stored, new, places) = Default::default();
-        Self { next, uses, stored, new, places }
-    }
-
-    /// One more place for the message, if it is to be stored apart.
-    pub fn take(&mut self, message: &Message) -> Option<u64> {
-        if !self.is_shared(message) {
-            return None;
+        let next = self.messages.len();
+        let index = *self.index.entry(address(message)).or_insert(next);
+        if index == next {
+            self.messages.push((message.clone(), 0));
         }
-        let address = message.as_bytes().as_ptr();
-        let body = *self.stored.entry(address).or_insert_with(|| {
-            self.new.insert(self.next, message.clone());
-            self.next += 1;
-            self.next - 1
-        });
-        *self.places.entry(body).or_default() += 1;
-        Some(body)
+        self.messages[index].1 += 1;
     }
 
-    /// Whether the changes at hand queue it more than once, and it is worth a reference.
-    pub fn is_shared(&self, message: &Message) -> bool {
-        let uses = self.uses.get(&message.as_bytes().as_ptr());
-        message.len() >= SHARED_BYTES_MIN && uses.is_some_and(|uses| *uses > 1)
-    }
-
-    /// One place fewer.
-    pub fn release(&mut self, body: u64) {
-        *self.places.entry(body).or_default() -= 1;
-    }
-
-    /// The number that the next one gets.
-    pub fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// What the store has to do.
-    pub fn finish(
-        self,
-        store: &dyn Store,
-        operations: &mut Vec<Operation>,
-    ) -> Result<(), StoreError> {
-        for (body, won) in self.places {
-            match self.new.get(&body) {
-                Some(message) if won > 0 => {
-                    Blob::put(&keys::body(body), message.as_bytes(), operations);
-                    put_count(body, won, operations);
-                }
-                Some(_) => {}
-                None => recount(store, body, won, operations)?,
-            }
-        }
-        Ok(())
+    /// Those that are queued more than once, numbered from `first`.
+    pub fn into_bodies(self, first: u64) -> Bodies {
+        let shared = self.messages.into_iter().filter(|(_, uses)| *uses > 1);
+        let shared: Vec<_> = shared.collect();
+        let numbers = shared.iter().zip(first..);
+        let index = numbers.map(|((message, _), body)| (address(message), body)).collect();
+        Bodies { first, shared, index }
     }
 }
 
-/// A count that cannot be read keeps its message for ever, which loses nothing.
-fn recount(
+impl Bodies {
+    /// Under which number a message is stored apart, if it is.
+    pub fn of(&self, message: &Message) -> Option<u64> {
+        self.index.get(&address(message)).copied()
+    }
+
+    /// The first number behind theirs.
+    pub fn end(&self) -> u64 {
+        self.first + self.shared.len() as u64
+    }
+
+    /// Puts the one at `index` into a store, with its places; returns its bytes, or `None` if there is
+    /// no such.
+    pub fn put(&self, index: usize, operations: &mut Vec<Operation>) -> Option<usize> {
+        let (message, places) = self.shared.get(index)?;
+        let body = self.first + index as u64;
+        Blob::put(&keys::body(body), message.as_bytes(), operations);
+        put_count(body, *places, operations);
+        Some(message.len())
+    }
+}
+
+fn address(message: &Message) -> usize {
+    message.as_bytes().as_ptr().addr()
+}
+
+/// Takes places from messages that are stored apart; those that have none any more are removed. A
+/// count that cannot be read keeps its message for ever, which loses nothing.
+pub fn release(
     store: &dyn Store,
-    body: u64,
-    won: i64,
+    places_lost: &BTreeMap<u64, u64>,
     operations: &mut Vec<Operation>,
 ) -> Result<(), StoreError> {
-    let counted = Blob::read(store, &keys::body_count(body))?;
-    let bytes = counted.open().ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-    let Some(places) = bytes.map(i64::from_be_bytes) else { return Ok(()) };
-    if places + won > 0 {
-        put_count(body, places + won, operations);
-    } else {
-        counted.delete(operations);
-        Blob::read(store, &keys::body(body))?.delete(operations);
+    for (body, lost) in places_lost {
+        let counted = Blob::read(store, &keys::body_count(*body))?;
+        let bytes = counted.open().ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+        let Some(places) = bytes.map(u64::from_be_bytes) else { continue };
+        if places > *lost {
+            put_count(*body, places - lost, operations);
+        } else {
+            counted.delete(operations);
+            Blob::read(store, &keys::body(*body))?.delete(operations);
+        }
     }
     Ok(())
 }
 
-fn put_count(body: u64, places: i64, operations: &mut Vec<Operation>) {
+fn put_count(body: u64, places: u64, operations: &mut Vec<Operation>) {
     Blob::put(&keys::body_count(body), &places.to_be_bytes(), operations);
 }

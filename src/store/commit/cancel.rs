@@ -3,23 +3,22 @@ use std::collections::HashMap;
 use crate::journal::{Change, SessionNumber};
 use crate::types::{Filter, InboundId, Message};
 
-/// Of so many deliveries that are queued and settled before either is written one number is told.
-pub(super) const NUMBERS_UNTOLD_MAX: u64 = 1024;
-
 /// The same effect in fewer changes: what is made and undone in one list, or set and set again,
 /// never reaches the disk.
 ///
-/// The order of what is left is the order it had. The numbers of what has cancelled out are told up to
-/// the last multiple of [`NUMBERS_UNTOLD_MAX`].
+/// The order of what is left is the order it had.
 pub fn cancel(changes: impl IntoIterator<Item = Change>, before: Before) -> Vec<Change> {
     let mut list = List::new(before);
     changes.into_iter().for_each(|change| list.handle(change));
-    list.slots.into_iter().filter_map(|slot| slot.change).collect()
+    list.into_changes().collect()
 }
 
-/// Whether the number is told even of a delivery that leaves nothing else.
-pub fn is_mark(number: u64) -> bool {
-    number % NUMBERS_UNTOLD_MAX == NUMBERS_UNTOLD_MAX - 1
+/// Takes one change after the other, for those who cannot do all at once.
+pub struct List {
+    slots: Vec<Slot>,
+    facts: HashMap<Fact, Latest>,
+    sessions: HashMap<SessionNumber, Session>,
+    before: Before,
 }
 
 /// What was there before the first change of a list.
@@ -38,7 +37,6 @@ enum Fact {
     Subscription(SessionNumber, Filter),
     Inbound(SessionNumber, InboundId),
     Delivery(SessionNumber, u64),
-    Mark(SessionNumber),
     Sent(SessionNumber),
     Will(SessionNumber),
     Retained(Topic),
@@ -49,13 +47,6 @@ enum Fact {
 enum Topic {
     Of(Message),
     Bare(String),
-}
-
-struct List {
-    slots: Vec<Slot>,
-    facts: HashMap<Fact, Latest>,
-    sessions: HashMap<SessionNumber, Session>,
-    before: Before,
 }
 
 /// A place in the list; empty once its change has no effect any more.
@@ -81,11 +72,18 @@ struct Session {
 }
 
 impl List {
-    fn new(before: Before) -> Self {
+    /// A list of nothing.
+    pub fn new(before: Before) -> Self {
         Self { slots: Vec::new(), facts: HashMap::new(), sessions: HashMap::new(), before }
     }
 
-    fn handle(&mut self, change: Change) {
+    /// What is left of all that were taken, in their order.
+    pub fn into_changes(self) -> impl Iterator<Item = Change> + Send {
+        self.slots.into_iter().filter_map(|slot| slot.change)
+    }
+
+    /// Takes the next one.
+    pub fn handle(&mut self, change: Change) {
         match &change {
             Change::SessionOpened { session, .. } => {
                 self.session(*session).whole = true;
@@ -115,7 +113,9 @@ impl List {
             Change::PubRecSeen { session, number } => {
                 self.set(Some(*session), Fact::Delivery(*session, *number), change);
             }
-            Change::Settled { session, number } => self.settle(*session, *number, change),
+            Change::Settled { session, number } => {
+                self.unmake(*session, Fact::Delivery(*session, *number), change);
+            }
             Change::Sent { session, .. } => self.set(Some(*session), Fact::Sent(*session), change),
             Change::RetainedSet { message } => {
                 let fact = Fact::Retained(Topic::Of(message.clone()));
@@ -180,15 +180,6 @@ impl List {
             return;
         }
         self.set(Some(session), fact, change);
-    }
-
-    fn settle(&mut self, session: SessionNumber, number: u64, change: Change) {
-        let void = self.clear(&Fact::Delivery(session, number)) || self.is_whole(Some(session));
-        if !void {
-            self.set(Some(session), Fact::Delivery(session, number), change);
-        } else if is_mark(number) {
-            self.set(Some(session), Fact::Mark(session), change);
-        }
     }
 
     /// Empties the slot of a fact; returns whether the fact was made in the list.

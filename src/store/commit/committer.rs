@@ -1,8 +1,10 @@
 use super::CommitSettings;
 use super::cancel::{Before, cancel};
-use super::folder::{Folder, Step, journal_cost, put_bytes};
+use super::fold::put_bytes;
+use super::folder::{Folder, Step, journal_cost};
 use super::group::Group;
-use crate::journal::{Batch, Change};
+use super::load::{Loaded, load};
+use crate::journal::{Batch, Change, Load};
 use crate::store::{Store, StoreError};
 use crate::types::Lsn;
 
@@ -10,9 +12,6 @@ use crate::types::Lsn;
 pub struct Committer {
     store: Box<dyn Store>,
     folder: Folder,
-    settings: CommitSettings,
-    /// Nothing is to stay in the journal: what is settled there takes up room elsewhere.
-    eager: bool,
 }
 
 /// Batches to become durable together.
@@ -56,8 +55,8 @@ impl Packed {
 impl Committer {
     /// Continues on what the store has.
     pub fn open(store: Box<dyn Store>, settings: CommitSettings) -> Result<Self, StoreError> {
-        let folder = Folder::open(&*store, settings.fold_step_bytes)?;
-        Ok(Self { store, folder, settings, eager: false })
+        let folder = Folder::open(&*store, settings)?;
+        Ok(Self { store, folder })
     }
 
     /// Makes a group durable, in one write, and returns how many bytes it took. The same group may be
@@ -84,15 +83,14 @@ impl Committer {
         &*self.store
     }
 
-    /// Whether the journal is longer than it should be.
-    pub fn wants_to_fold(&self) -> bool {
-        let journal_bytes_max = if self.eager { 0 } else { self.settings.journal_bytes_max };
-        self.folder.journal_bytes() > journal_bytes_max
-    }
-
     /// Whether all of the journal is to be folded, however short it is.
     pub fn set_eager(&mut self, eager: bool) {
-        self.eager = eager;
+        self.folder.set_eager(eager);
+    }
+
+    /// Whether the journal is longer than it should be, or folding is under way.
+    pub fn wants_to_fold(&self) -> bool {
+        self.folder.has_work()
     }
 
     /// Bytes of the journal.
@@ -100,15 +98,14 @@ impl Committer {
         self.folder.journal_bytes()
     }
 
-    /// Takes one step of folding.
-    pub fn fold(&mut self) -> Result<Step, StoreError> {
-        match self.folder.step(&mut *self.store) {
-            Ok(step) => Ok(step),
-            Err(error) => {
-                self.folder = Folder::open(&*self.store, self.settings.fold_step_bytes)?;
-                Err(error)
-            }
-        }
+    /// Takes one step of folding; one that is late looks for no more to do.
+    pub fn fold(&mut self, is_late: &mut dyn FnMut() -> bool) -> Result<Step, StoreError> {
+        self.folder.step(&mut *self.store, is_late)
+    }
+
+    /// What the store has of a backlog.
+    pub fn load(&mut self, asked: &Load) -> Result<Loaded, StoreError> {
+        load(&mut *self.store, asked)
     }
 }
 

@@ -1,246 +1,309 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::blob::{Blob, BlobError};
-use super::bodies::Bodies;
-use super::keys;
+use super::blob::{BYTES_IN_ONE_MAX, Blob, BlobError};
+use super::bodies::{self, Bodies};
 use super::piece::{Piece, without_message};
-use super::refuse_format;
+use super::segment::{Left, Segment};
+use super::{keys, refuse_format};
 use crate::journal::{Change, SessionNumber};
 use crate::store::{Operation, Store, StoreError};
 
-/// One step of folding: takes changes in their order into the pieces that they touch.
+/// One apply of a round in the making: takes changes into the records that they touch.
 ///
-/// Pieces are read when the first change touches them, so the cost of a step is bounded by what the
-/// step is allowed to read, and only one step's worth is in memory.
+/// No record is touched twice in one apply, nothing depends on what another apply of the same round
+/// did, and each change sets or removes what it names. So an apply that has happened may happen again,
+/// as it does when a crash cuts off a round.
 pub struct Fold<'a> {
     store: &'a dyn Store,
-    pieces: BTreeMap<Vec<u8>, Touched>,
-    bodies: Bodies,
-    quarantined: Vec<Blob>,
-    /// Bytes of changes taken and of pieces read.
+    operations: Vec<Operation>,
+    /// Places that messages stored apart lose here.
+    places_lost: BTreeMap<u64, u64>,
+    /// Bytes read and put, about.
     cost: usize,
-    cost_max: usize,
+    quarantined: u64,
+    ended: Vec<SessionNumber>,
 }
 
-/// What a step comes to.
+/// What an apply comes to.
 pub struct Folded {
-    /// How many changes it took.
-    pub taken: usize,
-    /// The number that the next message stored apart gets.
-    pub next_body: u64,
+    pub operations: Vec<Operation>,
     /// Records found damaged.
     pub quarantined: u64,
-    pub operations: Vec<Operation>,
+    /// Sessions that it ends, whose other records are to be removed.
+    pub ended: Vec<SessionNumber>,
 }
 
-/// A piece as it was and as it will be.
-struct Touched {
-    stored: Blob,
-    bytes: Vec<u8>,
-    piece: Piece,
-}
+/// The longest part of a segment: it stands in one chunk, with what stands beside the changes in it.
+const PART_BYTES_MAX: usize = BYTES_IN_ONE_MAX - 16;
+/// What stands in a part for a message that is stored apart.
+const REFERENCE_BYTES: usize = 16;
 
 impl<'a> Fold<'a> {
-    /// Takes of `changes` from the front what `cost_max` allows, at least something.
-    pub fn run(
-        store: &'a dyn Store,
-        next_body: u64,
-        changes: &[Change],
-        cost_max: usize,
-    ) -> Result<Folded, StoreError> {
-        let bodies = Bodies::new(next_body, changes);
-        let (pieces, quarantined) = Default::default();
-        let mut fold = Self { store, pieces, bodies, quarantined, cost: 0, cost_max };
-        let taken = fold.take(changes)?;
-        fold.finish(taken)
+    pub fn new(store: &'a dyn Store) -> Self {
+        let (operations, places_lost, ended) = Default::default();
+        Self { store, operations, places_lost, cost: 0, quarantined: 0, ended }
     }
 
-    fn take(&mut self, changes: &[Change]) -> Result<usize, StoreError> {
-        for (taken, change) in changes.iter().enumerate() {
-            if self.cost >= self.cost_max || self.handle(change)?.is_break() {
-                return Ok(taken);
-            }
-            self.cost += self.cost_of(change);
-        }
-        Ok(changes.len())
+    /// Bytes read and put so far, about.
+    pub fn cost(&self) -> usize {
+        self.cost
     }
 
-    fn cost_of(&self, change: &Change) -> usize {
-        match change {
-            Change::Queued { message, .. } if self.bodies.is_shared(message) => FIXED_COST,
-            change => cost_of(change),
-        }
+    /// Puts the message of that index; returns whether there is one.
+    pub fn put_body(&mut self, bodies: &Bodies, index: usize) -> bool {
+        let put = bodies.put(index, &mut self.operations);
+        self.cost += put.unwrap_or(0);
+        put.is_some()
     }
 
-    /// Breaks if the change takes more steps than this one.
-    fn handle(&mut self, change: &Change) -> Result<ControlFlow<()>, StoreError> {
-        match change {
-            Change::SessionOpened { session, .. } => {
-                if self.clear(*session)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-                self.push(keys::head(*session), change)?;
-            }
-            Change::SessionEnded { session } => return self.clear(*session),
-            Change::SessionResumed { session, .. }
-            | Change::SessionDetached { session, .. }
-            | Change::InboundTaken { session, .. }
-            | Change::InboundReleased { session, .. }
-            | Change::Sent { session, .. }
-            | Change::WillArmed { session, .. }
-            | Change::WillCleared { session } => self.push(keys::head(*session), change)?,
-            Change::Subscribed { session, filter, .. }
-            | Change::Unsubscribed { session, filter } => {
-                self.push(keys::subscription(*session, filter.as_str()), change)?;
-            }
-            Change::Queued { session, number, .. } => self.queue(*session, *number, change)?,
-            Change::PubRecSeen { session, number } | Change::Settled { session, number } => {
-                self.advance(*session, *number, change)?;
-            }
-            Change::RetainedSet { message } => {
-                self.push(keys::retained(message.topic()), change)?;
-            }
-            Change::RetainedCleared { topic } => self.push(keys::retained(topic), change)?,
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn push(&mut self, key: Vec<u8>, change: &Change) -> Result<(), StoreError> {
-        self.touch(key)?.changes.push(change.clone());
+    /// Takes in what concerns a record that is a list of changes.
+    pub fn take_piece(&mut self, key: &[u8], changes: Vec<Change>) -> Result<(), StoreError> {
+        let (stored, mut piece) = self.read_piece(key)?;
+        piece.take(changes);
+        self.put_piece(&stored, &piece);
         Ok(())
     }
 
-    fn queue(
+    /// Takes in what concerns the session itself; returns whether it exists afterwards.
+    pub fn take_head(
         &mut self,
         session: SessionNumber,
-        number: u64,
-        change: &Change,
-    ) -> Result<(), StoreError> {
-        let Change::Queued { message, .. } = change else { return Ok(()) };
-        let body = self.bodies.take(message);
-        let piece = self.touch(keys::segment(session, number))?;
-        let (before, change) = match body {
-            Some(body) => (piece.bodies.insert(number, body), without_message(change.clone())),
-            None => (piece.bodies.remove(&number), change.clone()),
-        };
-        piece.changes.push(change);
-        before.into_iter().for_each(|body| self.bodies.release(body));
-        Ok(())
-    }
-
-    /// The message is the client's, or done with: in neither case it is needed any more.
-    fn advance(
-        &mut self,
-        session: SessionNumber,
-        number: u64,
-        change: &Change,
-    ) -> Result<(), StoreError> {
-        let piece = self.touch(keys::segment(session, number))?;
-        piece.changes.push(change.clone());
-        let body = piece.bodies.remove(&number);
-        body.into_iter().for_each(|body| self.bodies.release(body));
-        if super::cancel::is_mark(number) && matches!(change, Change::Settled { .. }) {
-            // The segment forgets what is settled.
-            self.push(keys::head(session), change)?;
+        changes: Vec<Change>,
+    ) -> Result<bool, StoreError> {
+        let has_ended = matches!(changes.last(), Some(Change::SessionEnded { .. }));
+        let (stored, mut piece) = self.read_piece(&keys::head(session))?;
+        if has_ended {
+            stored.delete(&mut self.operations);
+            Blob::put(&keys::ended(session), b"", &mut self.operations);
+            self.ended.push(session);
+            return Ok(false);
         }
-        Ok(())
-    }
-
-    /// Empties all pieces of a session. Breaks while some are left for the next step: then the change
-    /// that ends the session is still in the journal, so nobody will miss those that are gone.
-    fn clear(&mut self, session: SessionNumber) -> Result<ControlFlow<()>, StoreError> {
-        for prefix in keys::of_session(session) {
-            let mut found = Vec::new();
-            let mut room = self.cost_max.saturating_sub(self.cost).max(1);
-            let mut more = false;
-            Blob::scan(self.store, &prefix, b"", &mut |blob| {
-                more = room == 0;
-                room = room.saturating_sub(blob.len());
-                found.push(blob.key);
-                if more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-            for key in found {
-                self.touch(key)?;
-            }
-            self.empty(&prefix);
-            if more {
-                return Ok(ControlFlow::Break(()));
-            }
+        piece.take(changes);
+        if piece.is_session() {
+            self.put_piece(&stored, &piece);
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(piece.is_session())
     }
 
-    fn empty(&mut self, prefix: &[u8]) {
-        let from = prefix.to_vec();
-        let touched = self.pieces.range_mut(from..).take_while(|(key, _)| key.starts_with(prefix));
-        for (_, touched) in touched {
-            touched.piece.changes.clear();
-            let bodies = std::mem::take(&mut touched.piece.bodies);
-            bodies.into_values().for_each(|body| self.bodies.release(body));
-        }
-    }
-
-    fn touch(&mut self, key: Vec<u8>) -> Result<&mut Piece, StoreError> {
-        if !self.pieces.contains_key(&key) {
-            let touched = self.read(&key)?;
-            self.cost += touched.bytes.len();
-            self.pieces.insert(key.clone(), touched);
-        }
-        Ok(&mut self.pieces.get_mut(&key).expect("just read").piece)
-    }
-
-    fn read(&mut self, key: &[u8]) -> Result<Touched, StoreError> {
+    fn read_piece(&mut self, key: &[u8]) -> Result<(Blob, Piece), StoreError> {
         let stored = Blob::read(self.store, key)?;
+        self.cost += stored.len();
         if stored.chunks.is_empty() {
-            return Ok(Touched { stored, bytes: Vec::new(), piece: Piece::default() });
+            return Ok((stored, Piece::default()));
         }
-        let read = |blob: &Blob| {
-            let bytes = blob.open()?;
-            let piece = Piece::decode(&bytes)?;
-            Ok((bytes, piece))
-        };
-        match read(&stored) {
-            Ok((bytes, piece)) => Ok(Touched { stored, bytes, piece }),
+        match stored.open().and_then(|bytes| Piece::decode(&bytes)) {
+            Ok(piece) => Ok((stored, piece)),
             Err(BlobError::Format(format)) => Err(refuse_format(format)),
             Err(BlobError::Damaged) => {
-                self.quarantined.push(stored);
-                let stored = Blob { key: key.to_vec(), chunks: Vec::new() };
-                Ok(Touched { stored, bytes: Vec::new(), piece: Piece::default() })
+                self.set_aside(stored);
+                Ok((Blob { key: key.to_vec(), chunks: Vec::new() }, Piece::default()))
             }
         }
     }
 
-    fn finish(self, taken: usize) -> Result<Folded, StoreError> {
-        let mut operations = Vec::new();
-        let quarantined = self.quarantined.len() as u64;
-        for blob in self.quarantined {
-            blob.quarantine(keys::QUARANTINE, &mut operations);
+    fn put_piece(&mut self, stored: &Blob, piece: &Piece) {
+        let bytes = piece.encode();
+        let before = self.operations.len();
+        let chunks = match bytes.is_empty() {
+            true => 0,
+            false => Blob::put(&stored.key, &bytes, &mut self.operations),
+        };
+        self.cost += put_bytes(&self.operations[before..]) as usize;
+        let over = stored.chunks.iter().skip(chunks);
+        self.operations.extend(over.map(|(key, _)| Operation::Delete { key: key.clone() }));
+    }
+
+    /// Takes in what concerns the queue numbers of one segment, until one part of it is full; the
+    /// others stay in `changes`. Where a part ends does not depend on anything else.
+    pub fn take_segment(
+        &mut self,
+        session: SessionNumber,
+        index: u64,
+        bodies: &Bodies,
+        changes: &mut std::iter::Peekable<std::vec::IntoIter<Change>>,
+    ) -> Result<(), StoreError> {
+        let mut segment = self.read_segment(session, index)?;
+        let was_there = segment.is_some();
+        let segment = segment.get_or_insert_with(|| Segment::new(session, index));
+        let mut part = Part::default();
+        while let Some(change) = changes.next_if(|change| part.has_room_for(change, bodies)) {
+            let lost = match change {
+                Change::Queued { .. } => part.push(change, bodies, segment),
+                Change::PubRecSeen { number, .. } => segment.set(number, Left::Released),
+                Change::Settled { number, .. } => segment.settle(number),
+                other => unreachable!("{other:?} concerns no queue number"),
+            };
+            self.release(lost.and_then(Left::body));
         }
-        for (key, touched) in self.pieces {
-            touched.write(&key, &mut operations);
+        let before = self.operations.len();
+        part.put(session, segment, &mut self.operations);
+        if was_there || segment.unfinished().next().is_some() {
+            segment.put(&mut self.operations);
         }
-        let next_body = self.bodies.next();
-        self.bodies.finish(self.store, &mut operations)?;
-        Ok(Folded { taken, next_body, quarantined, operations })
+        self.cost += put_bytes(&self.operations[before..]) as usize;
+        Ok(())
+    }
+
+    fn read_segment(
+        &mut self,
+        session: SessionNumber,
+        index: u64,
+    ) -> Result<Option<Segment>, StoreError> {
+        let stored = Blob::read(self.store, &keys::segment(session, index))?;
+        self.cost += stored.len();
+        if stored.chunks.is_empty() {
+            return Ok(None);
+        }
+        match Segment::open(&stored) {
+            Ok(segment) => Ok(Some(segment)),
+            Err(BlobError::Format(format)) => Err(refuse_format(format)),
+            Err(BlobError::Damaged) => {
+                self.set_aside_with_parts(stored)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Moves a damaged record out of the way, and the parts of a segment with it: nobody knows any more
+    /// what is unfinished of them.
+    pub fn set_aside_with_parts(&mut self, damaged: Blob) -> Result<(), StoreError> {
+        let (session, index) = (keys::session(&damaged.key), keys::second_number(&damaged.key));
+        if let ([keys::SEGMENT, ..], Some(session), Some(index)) =
+            (&damaged.key[..], session, index)
+        {
+            for part in parts_of(self.store, session, index)? {
+                self.set_aside(part);
+            }
+        }
+        self.set_aside(damaged);
+        Ok(())
+    }
+
+    /// Takes out numbers whose messages are not there any more.
+    pub fn forget(
+        &mut self,
+        session: SessionNumber,
+        index: u64,
+        numbers: &[u64],
+    ) -> Result<(), StoreError> {
+        let Some(mut segment) = self.read_segment(session, index)? else { return Ok(()) };
+        for number in numbers {
+            self.release(segment.settle(*number).and_then(Left::body));
+        }
+        segment.put(&mut self.operations);
+        Ok(())
+    }
+
+    /// Removes a segment whatever is unfinished of it.
+    pub fn remove_segment(&mut self, stored: &Blob) {
+        match Segment::open(stored) {
+            Ok(segment) => {
+                self.cost += segment.remove_cost();
+                segment.bodies().for_each(|body| self.release(Some(body)));
+                segment.remove(&mut self.operations);
+            }
+            Err(_) => stored.delete(&mut self.operations),
+        }
+        self.cost += stored.len();
+    }
+
+    /// Removes a record.
+    pub fn remove(&mut self, stored: &Blob) {
+        self.cost += stored.len();
+        stored.delete(&mut self.operations);
+    }
+
+    fn release(&mut self, body: Option<u64>) {
+        body.into_iter().for_each(|body| *self.places_lost.entry(body).or_default() += 1);
+    }
+
+    /// Moves a damaged record out of the way.
+    pub fn set_aside(&mut self, damaged: Blob) {
+        self.quarantined += 1;
+        damaged.quarantine(keys::QUARANTINE, &mut self.operations);
+    }
+
+    pub fn finish(mut self) -> Result<Folded, StoreError> {
+        bodies::release(self.store, &self.places_lost, &mut self.operations)?;
+        let Self { operations, quarantined, ended, .. } = self;
+        Ok(Folded { operations, quarantined, ended })
     }
 }
 
-impl Touched {
-    fn write(mut self, key: &[u8], operations: &mut Vec<Operation>) {
-        self.piece.settle(key[0]);
+/// The parts that a segment may have.
+pub fn parts_of(
+    store: &dyn Store,
+    session: SessionNumber,
+    index: u64,
+) -> Result<Vec<Blob>, StoreError> {
+    let mut parts = Vec::new();
+    let from = keys::part(session, index.saturating_mul(keys::SEGMENT_NUMBERS));
+    Blob::scan(store, &keys::numbered(keys::PART, session.0), &from, &mut |blob| {
+        let number = keys::second_number(&blob.key);
+        if number.is_some_and(|number| keys::segment_of(number) != index) {
+            return ControlFlow::Break(());
+        }
+        parts.push(blob);
+        ControlFlow::Continue(())
+    })?;
+    Ok(parts)
+}
+
+/// A part in the making.
+#[derive(Default)]
+struct Part {
+    piece: Piece,
+    first: Option<u64>,
+    bytes: usize,
+}
+
+impl Part {
+    /// A message alone may be longer than a part.
+    fn has_room_for(&self, change: &Change, bodies: &Bodies) -> bool {
+        self.first.is_none() || self.bytes + bytes_in_part(change, bodies) <= PART_BYTES_MAX
+    }
+
+    /// Takes a message in; returns what its number loses by that.
+    fn push(&mut self, change: Change, bodies: &Bodies, segment: &mut Segment) -> Option<Left> {
+        self.bytes += bytes_in_part(&change, bodies);
+        let Change::Queued { number, message, .. } = &change else { return None };
+        let (number, body) = (*number, bodies.of(message));
+        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        self.first.get_or_insert(number);
+        let change = match body {
+            Some(body) => {
+                self.piece.bodies.insert(number, body);
+                without_message(change)
+            }
+            None => change,
+        };
+        self.piece.changes.push(change);
+        // The same message once more, where a round is done again, has its place already.
+        let before = segment.set(number, Left::Message { len, body });
+        before.filter(|before| before.body() != body)
+    }
+
+    fn put(self, session: SessionNumber, segment: &mut Segment, operations: &mut Vec<Operation>) {
+        let Some(first) = self.first else { return };
         let bytes = self.piece.encode();
-        if bytes == self.bytes {
-            return;
-        }
-        self.stored.delete(operations);
-        if !bytes.is_empty() {
-            Blob::put(key, &bytes, operations);
-        }
+        segment.add_part(first, Blob::put(&keys::part(session, first), &bytes, operations));
     }
 }
 
-const FIXED_COST: usize = 32;
+fn bytes_in_part(change: &Change, bodies: &Bodies) -> usize {
+    match change {
+        Change::Queued { message, subscription_ids, .. } => {
+            let ids = 4 * subscription_ids.iter().count();
+            let apart = bodies.of(message).is_some();
+            FIXED_COST + ids + if apart { REFERENCE_BYTES } else { message.len() }
+        }
+        _ => 0,
+    }
+}
+
+/// Bytes that a change takes in a record beside what is of any length.
+pub const FIXED_COST: usize = 32;
 
 /// Bytes that a change takes in a record, about.
 pub fn cost_of(change: &Change) -> usize {
@@ -255,4 +318,13 @@ pub fn cost_of(change: &Change) -> usize {
             Change::SessionOpened { client_id, .. } => client_id.as_str().len(),
             _ => 0,
         }
+}
+
+/// Bytes that these operations put, keys included.
+pub fn put_bytes(operations: &[Operation]) -> u64 {
+    let bytes = |operation: &Operation| match operation {
+        Operation::Put { key, value } => key.len() + value.len(),
+        Operation::Delete { .. } => 0,
+    };
+    operations.iter().map(bytes).sum::<usize>() as u64
 }

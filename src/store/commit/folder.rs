@@ -1,44 +1,42 @@
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use super::blob::{Blob, BlobError};
-use super::cancel::{Before, cancel};
-use super::fold::Fold;
-use super::group::Group;
-use super::{keys, refuse_format};
+use super::blob::Blob;
+use super::clearing;
+use super::fold::put_bytes;
+use super::progress::Progress;
+use super::round::{Budget, Outcome, Round};
+use super::window::{CHUNK_COST, Removable};
+use super::writing::{Writing, Written};
+use super::{CommitSettings, keys};
+use crate::journal::{SessionNumber, Stored};
 use crate::store::{Operation, Store, StoreError};
 use crate::types::Lsn;
 
-/// Keeps the journal short: takes its oldest groups, leaves out what cancels out among them, and
-/// folds what is left into pieces.
-///
-/// A step replaces groups by pieces and, where it could not take all of them, by one group of the rest
-/// in their place, all in one apply. So at every moment pieces and groups together tell the whole
-/// state, each change once.
-#[derive(Debug)]
+/// Keeps the journal short: takes its oldest groups into records, round by round, and removes what is
+/// of no use any more. All in steps that take little time each.
 pub struct Folder {
-    step_bytes: usize,
-    /// What the groups take up, as [`journal_cost`] counts.
-    journal_bytes: u64,
-    /// Where the oldest group may stand: spares the engine a walk over what was removed.
-    oldest: Vec<u8>,
+    settings: CommitSettings,
     progress: Progress,
-}
-
-/// How far is folded, as it stands in the store: two numbers of 8 bytes, big-endian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// The pieces tell of every batch up to this one.
-    pub folded: Lsn,
-    /// The number that the next message stored apart gets.
-    pub next_body: u64,
+    round: Option<Round>,
+    /// What the groups that are not folded take up, as [`journal_cost`] counts.
+    unfolded_bytes: u64,
+    /// Groups that are folded.
+    folded: VecDeque<Removable>,
+    /// What they take up.
+    folded_bytes: u64,
+    /// Sessions that are over and have not been removed.
+    ended: VecDeque<SessionNumber>,
+    /// Nothing is to stay in the journal: what is settled there takes up room elsewhere.
+    eager: bool,
 }
 
 /// What a step did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Step {
-    /// Bytes of groups that are gone.
-    pub journal_bytes: u64,
-    /// Changes that went into pieces.
+    /// Bytes that were read, sorted, written or removed, about. [`WORK_PER_BYTE`] says what there is.
+    pub work: u64,
+    /// Changes that went into records.
     pub folded: u64,
     /// Changes that cancelled out first.
     pub cancelled: u64,
@@ -46,200 +44,220 @@ pub struct Step {
     pub written_bytes: u64,
     /// Records found damaged and set aside.
     pub quarantined: u64,
+    /// At the end of a round: what the store can give from now on.
+    pub stored: Option<Vec<Stored>>,
 }
 
-/// The oldest groups, as far as one step looks.
-#[derive(Default)]
-struct Window {
-    blobs: Vec<Blob>,
-    bytes: usize,
-}
-
-/// A step reads pieces of as many bytes as the groups that it takes, and as many again.
-const COST_PER_BYTE: usize = 2;
-/// A rest that is written again costs as much as folding it: no more than so many times.
-const STEPS_PER_WINDOW_MAX: usize = 4;
+/// The most work that a byte of a group makes: it is read, sorted, written and removed.
+pub const WORK_PER_BYTE: u64 = 4;
 
 impl Folder {
-    /// Looks at what a store has. A step takes about `step_bytes`.
+    /// Looks at what a store has.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if it cannot be read.
-    pub fn open(store: &dyn Store, step_bytes: usize) -> Result<Self, StoreError> {
-        let mut journal_bytes = 0;
-        let mut count = |key: &[u8], value: &[u8]| {
-            journal_bytes += (key.len() + value.len()) as u64 + CHUNK_COST;
-            ControlFlow::Continue(())
-        };
-        store.scan(&[keys::JOURNAL], b"", &mut count)?;
+    pub fn open(store: &dyn Store, settings: CommitSettings) -> Result<Self, StoreError> {
         let progress = Progress::read(store)?;
-        Ok(Self { step_bytes, journal_bytes, oldest: Vec::new(), progress })
+        let (folded, ended) = Default::default();
+        let (round, unfolded_bytes, folded_bytes) = (None, 0, 0);
+        let mut folder = Self {
+            settings,
+            progress,
+            round,
+            unfolded_bytes,
+            folded,
+            folded_bytes,
+            ended,
+            eager: false,
+        };
+        store.scan(&[keys::JOURNAL], b"", &mut |key, value| {
+            folder.note_chunk(key, value);
+            ControlFlow::Continue(())
+        })?;
+        store.scan(&[keys::ENDED], b"", &mut |key, _| {
+            folder.ended.extend(keys::session(key));
+            ControlFlow::Continue(())
+        })?;
+        Ok(folder)
     }
 
-    /// What the groups in the store take up.
+    fn note_chunk(&mut self, key: &[u8], value: &[u8]) {
+        let cost = (key.len() + value.len()) as u64 + CHUNK_COST;
+        if keys::number(key).is_none_or(|first| first > self.progress.folded.0) {
+            self.unfolded_bytes += cost;
+            return;
+        }
+        self.folded_bytes += cost;
+        let group = keys::group(Lsn(keys::number(key).unwrap_or(0)));
+        match self.folded.back_mut().filter(|last| last.key == group) {
+            Some(last) => (last.chunks, last.cost) = (last.chunks + 1, last.cost + cost),
+            None => self.folded.push_back(Removable { key: group, chunks: 1, cost }),
+        }
+    }
+
+    /// What the groups in the store take up, those that are folded and not yet removed included.
     pub fn journal_bytes(&self) -> u64 {
-        self.journal_bytes
+        self.unfolded_bytes + self.folded_bytes
     }
 
     /// A group was put into the store.
     pub fn count(&mut self, operations_cost: u64) {
-        self.journal_bytes += operations_cost;
+        self.unfolded_bytes += operations_cost;
     }
 
-    /// Takes one step. A journal that is empty is left alone.
+    /// Whether the journal is longer than it should be, or something is under way.
+    pub fn has_work(&self) -> bool {
+        self.has_round() || !self.folded.is_empty() || !self.ended.is_empty() || self.is_too_long()
+    }
+
+    fn has_round(&self) -> bool {
+        self.round.is_some() || self.progress.unfinished_round().is_some()
+    }
+
+    fn is_too_long(&self) -> bool {
+        let bytes_max = if self.eager { 0 } else { self.settings.journal_bytes_max };
+        self.unfolded_bytes > bytes_max
+    }
+
+    /// Whether all of the journal is to be folded, however short it is.
+    pub fn set_eager(&mut self, eager: bool) {
+        self.eager = eager;
+    }
+
+    /// Takes one step, whether the journal is too long or not; does nothing if nothing is left to do.
+    /// It stops looking for more when `is_late` says so.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; the folder must then be opened anew, whether the step happened or not.
-    pub fn step(&mut self, store: &mut dyn Store) -> Result<Step, StoreError> {
-        let window = self.window(store)?;
-        let (Some(first), Some(newest)) = (window.blobs.first(), window.blobs.last()) else {
-            self.journal_bytes = 0;
-            return Ok(Step::default());
-        };
-        let (first_key, newest_key) = (first.key.clone(), newest.key.clone());
-        let window_cost: u64 = window.blobs.iter().map(blob_cost).sum();
-        let cost_max = (self.step_bytes * COST_PER_BYTE).max(window.bytes / STEPS_PER_WINDOW_MAX);
+    /// [`StoreError`]; after [`StoreError::Full`] it goes on with the next step, at the beginning of
+    /// the round.
+    pub fn step(
+        &mut self,
+        store: &mut dyn Store,
+        is_late: &mut dyn FnMut() -> bool,
+    ) -> Result<Step, StoreError> {
+        let mut budget = Budget { bytes_max: self.settings.fold_step_bytes, is_late };
+        if self.has_round() {
+            self.go_on(store, &mut budget)
+        } else if !self.folded.is_empty() {
+            self.remove_groups(store, &mut budget)
+        } else if !self.is_too_long() && !self.ended.is_empty() {
+            self.clear_session(store, &mut budget)
+        } else if self.unfolded_bytes > 0 {
+            self.go_on(store, &mut budget)
+        } else {
+            Ok(Step::default())
+        }
+    }
 
-        let mut operations = Vec::new();
-        let mut step = Step::default();
-        let opened = window.open(&mut operations, &mut step)?;
-        let (oldest_lsn, newest_lsn, read) = (opened.first, opened.last, opened.changes.len());
-        let changes = cancel(opened.changes, Before::Unknown);
-        step.cancelled = (read - changes.len()) as u64;
-
-        let folded = Fold::run(store, self.progress.next_body, &changes, cost_max)?;
-        step.folded = folded.taken as u64;
-        step.quarantined += folded.quarantined;
-        let mut progress = Progress { next_body: folded.next_body, ..self.progress };
-        let rest_cost = match &changes[folded.taken..] {
-            [] => {
-                progress.folded = newest_lsn.max(progress.folded);
-                0
-            }
-            rest => {
-                let before = operations.len();
-                let changes = rest.to_vec();
-                Group { first: oldest_lsn, last: newest_lsn, changes }.put(&mut operations);
-                journal_cost(&operations[before..])
-            }
+    /// Goes on with the round under way, or begins one.
+    fn go_on(
+        &mut self,
+        store: &mut dyn Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<Step, StoreError> {
+        let round = match self.round.take() {
+            Some(round) => round,
+            None => Round::new(self.progress, self.window_bytes()),
         };
-        operations.extend(folded.operations);
-        progress.put(&mut operations);
-        let operations = last_of_each_key(operations);
-        step.written_bytes = put_bytes(&operations);
+        match round.step(store, self.progress, budget)? {
+            Outcome::Prepared(round, work) => {
+                self.round = Some(round);
+                Ok(Step { work, ..Step::default() })
+            }
+            Outcome::Written(writing, written) => self.write(store, writing, written),
+        }
+    }
+
+    /// Rounds are no longer than what memory is to hold, and leave changes time to cancel out.
+    fn window_bytes(&self) -> u64 {
+        self.settings.round_bytes_max.min(self.settings.journal_bytes_max / 2)
+    }
+
+    fn write(
+        &mut self,
+        store: &mut dyn Store,
+        writing: Box<Writing>,
+        written: Written,
+    ) -> Result<Step, StoreError> {
+        let Written { folded, changes, is_last } = written;
+        let summary = &writing.summary;
+        let mut progress = Progress { round_to: summary.to, ..self.progress };
+        if is_last {
+            progress.folded = summary.to;
+            progress.next_body = writing.next_body();
+            progress.last_session = progress.last_session.max(summary.last_session);
+        }
+        let mut operations = folded.operations;
+        if progress != self.progress {
+            progress.put(&mut operations);
+        }
+        let written_bytes = put_bytes(&operations);
         store.apply(operations)?;
-
         self.progress = progress;
-        self.journal_bytes = self.journal_bytes.saturating_sub(window_cost) + rest_cost;
-        step.journal_bytes = window_cost.saturating_sub(rest_cost);
-        self.oldest = if rest_cost > 0 { first_key } else { newest_key };
+        self.ended.extend(folded.ended);
+        let mut step = Step {
+            work: summary.bytes * changes / summary.left.max(1),
+            folded: changes,
+            written_bytes,
+            quarantined: folded.quarantined,
+            ..Step::default()
+        };
+        match is_last {
+            true => self.end(*writing, &mut step),
+            false => self.round = Some(Round::Writing(writing)),
+        }
         Ok(step)
     }
 
-    fn window(&self, store: &dyn Store) -> Result<Window, StoreError> {
-        let mut window = Window::default();
-        Blob::scan(store, &[keys::JOURNAL], &self.oldest, &mut |blob| {
-            if window.bytes > 0 && window.bytes + blob.len() > self.step_bytes {
-                return ControlFlow::Break(());
-            }
-            window.bytes += blob.len();
-            window.blobs.push(blob);
-            ControlFlow::Continue(())
-        })?;
-        Ok(window)
+    fn end(&mut self, writing: Writing, step: &mut Step) {
+        let summary = writing.summary;
+        step.cancelled = summary.read - summary.left;
+        step.stored = Some(summary.stored());
+        // A round over nothing says that there is nothing.
+        let left = self.unfolded_bytes.saturating_sub(summary.bytes);
+        self.unfolded_bytes = if summary.bytes == 0 { 0 } else { left };
+        self.folded_bytes += summary.groups.iter().map(|group| group.cost).sum::<u64>();
+        self.folded.extend(summary.groups);
     }
-}
 
-impl Window {
-    /// All changes of the groups as one group, and what removes those from the store.
-    fn open(self, operations: &mut Vec<Operation>, step: &mut Step) -> Result<Group, StoreError> {
-        let first = self.blobs.first().and_then(|blob| keys::number(&blob.key));
-        let mut all =
-            Group { first: Lsn(first.unwrap_or(0)), last: Lsn::NONE, changes: Vec::new() };
-        for blob in self.blobs {
-            match Group::open(&blob) {
-                Ok(group) => {
-                    blob.delete(operations);
-                    all.last = group.last;
-                    all.changes.extend(group.changes);
-                }
-                Err(BlobError::Format(format)) => return Err(refuse_format(format)),
-                Err(BlobError::Damaged) => {
-                    step.quarantined += 1;
-                    blob.quarantine(keys::QUARANTINE, operations);
-                }
+    fn remove_groups(
+        &mut self,
+        store: &mut dyn Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<Step, StoreError> {
+        let (mut operations, mut work, mut groups) = (Vec::new(), 0, 0);
+        for group in &self.folded {
+            Blob::delete_unread(&group.key, group.chunks, &mut operations);
+            (work, groups) = (work + group.cost, groups + 1);
+            if budget.is_spent(work as usize) {
+                break;
             }
         }
-        Ok(all)
+        store.apply(operations)?;
+        self.folded.drain(..groups);
+        self.folded_bytes = self.folded_bytes.saturating_sub(work);
+        Ok(Step { work, ..Step::default() })
     }
-}
 
-impl Progress {
-    /// What a store says; where it does not, what its records say.
-    pub fn read(store: &dyn Store) -> Result<Self, StoreError> {
-        let blob = Blob::read(store, keys::PROGRESS)?;
-        match Self::open(&blob) {
-            Ok(progress) => Ok(progress),
-            Err(BlobError::Format(format)) => Err(refuse_format(format)),
-            Err(BlobError::Damaged) => {
-                Ok(Self { folded: Lsn::NONE, next_body: next_free_body(store)? })
-            }
+    fn clear_session(
+        &mut self,
+        store: &mut dyn Store,
+        budget: &mut Budget<'_>,
+    ) -> Result<Step, StoreError> {
+        let Some(session) = self.ended.front() else { return Ok(Step::default()) };
+        let cleared = clearing::clear(store, *session, budget)?;
+        let written_bytes = put_bytes(&cleared.operations);
+        store.apply(cleared.operations)?;
+        if cleared.is_gone {
+            self.ended.pop_front();
         }
-    }
-
-    /// Reads what was put; damaged where nothing was.
-    pub fn open(blob: &Blob) -> Result<Self, BlobError> {
-        let bytes = blob.open()?;
-        let (folded, rest) = bytes.split_first_chunk().ok_or(BlobError::Damaged)?;
-        let next_body = rest.try_into().map_err(|_| BlobError::Damaged)?;
-        let folded = Lsn(u64::from_be_bytes(*folded));
-        Ok(Self { folded, next_body: u64::from_be_bytes(next_body) })
-    }
-
-    fn put(self, operations: &mut Vec<Operation>) {
-        let bytes = [self.folded.0.to_be_bytes(), self.next_body.to_be_bytes()].concat();
-        Blob::put(keys::PROGRESS, &bytes, operations);
+        Ok(Step { work: cleared.cost, written_bytes, ..Step::default() })
     }
 }
-
-fn next_free_body(store: &dyn Store) -> Result<u64, StoreError> {
-    let mut next = 0;
-    let mut visit = |key: &[u8], _: &[u8]| {
-        next = next.max(keys::number(key).map_or(0, |body| body + 1));
-        ControlFlow::Continue(())
-    };
-    store.scan(&[keys::BODY], b"", &mut visit)?;
-    store.scan(&[keys::BODY_COUNT], b"", &mut visit)?;
-    Ok(next)
-}
-
-/// What a chunk costs beyond its bytes: many small groups make a long journal, too.
-const CHUNK_COST: u64 = 64;
 
 /// What these puts add to the journal.
 pub fn journal_cost(operations: &[Operation]) -> u64 {
     put_bytes(operations) + operations.len() as u64 * CHUNK_COST
-}
-
-fn blob_cost(blob: &Blob) -> u64 {
-    blob.len() as u64 + blob.chunks.len() as u64 * CHUNK_COST
-}
-
-/// Bytes that these operations put, keys included.
-pub fn put_bytes(operations: &[Operation]) -> u64 {
-    let bytes = |operation: &Operation| match operation {
-        Operation::Put { key, value } => key.len() + value.len(),
-        Operation::Delete { .. } => 0,
-    };
-    operations.iter().map(bytes).sum::<usize>() as u64
-}
-
-/// The same effect with each key once: not every engine orders what one batch does to one key.
-fn last_of_each_key(operations: Vec<Operation>) -> Vec<Operation> {
-    let keyed = operations.into_iter().map(|operation| match &operation {
-        Operation::Put { key, .. } | Operation::Delete { key } => (key.clone(), operation),
-    });
-    keyed.collect::<std::collections::BTreeMap<_, _>>().into_values().collect()
 }

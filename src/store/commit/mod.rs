@@ -2,25 +2,35 @@
 //!
 //! While a group is on its way to the disk the next one gathers. There is no timer: a client alone
 //! waits for one write, ten thousand share it. A group is one packed record ([`group`]); old groups
-//! are folded ([`folder`]) into records of what is still alive of them, [`recover`] reads both.
+//! are folded ([`folder`]) into records of what is still alive of them, [`recover`] reads both. What is
+//! queued for a session stays there until it is asked for ([`load`]).
 
 mod blob;
 mod bodies;
 mod cancel;
+mod clearing;
 mod committer;
 mod fold;
 mod folder;
 mod group;
 mod keys;
+mod load;
 mod piece;
+mod progress;
+mod queues;
 mod recover;
 mod reuse;
 mod room;
+mod round;
+mod segment;
+mod sorting;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod window;
 mod worker;
+mod writing;
 
 use std::io;
 use std::sync::Arc;
@@ -60,7 +70,9 @@ pub struct CommitSettings {
     /// Bytes of groups in the store beyond which they are folded. More of them make recovery longer
     /// and let more cancel out.
     pub journal_bytes_max: u64,
-    /// Bytes that one step of folding reads and writes, about: a group that comes waits for one step.
+    /// Bytes of groups that one round of folding holds in memory, at most the half of the journal.
+    pub round_bytes_max: u64,
+    /// Bytes that one step of folding reads and writes, about.
     pub fold_step_bytes: usize,
     /// Between two attempts to write to a store that is full.
     pub retry: Duration,
@@ -73,7 +85,8 @@ impl Default for CommitSettings {
     fn default() -> Self {
         Self {
             waiting_bytes_max: 16 * 1024 * 1024,
-            journal_bytes_max: 64 * 1024 * 1024,
+            journal_bytes_max: 32 * 1024 * 1024,
+            round_bytes_max: 16 * 1024 * 1024,
             fold_step_bytes: 512 * 1024,
             retry: Duration::from_secs(1),
             sync_interval: None,

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use super::blob::BlobError;
 use super::cancel::{Before, cancel};
 use super::group::decode;
-use super::keys;
-use crate::journal::{Change, record};
+use crate::journal::{Change, QueuedMessage, record};
+use crate::store::StoreError;
 use crate::types::{Message, MessageHead};
 
 /// A folded record: the fewest changes that make, from nothing, what stands under its key.
@@ -48,43 +48,41 @@ impl Piece {
         bytes
     }
 
-    /// Leaves of the changes what is true after the last of them, in a piece of this `kind`.
-    pub fn settle(&mut self, kind: u8) {
-        self.changes = cancel(std::mem::take(&mut self.changes), Before::Nothing);
-        match kind {
-            keys::BACKLOG => {
-                self.changes.retain(|change| !matches!(change, Change::Settled { .. }))
-            }
-            keys::HEAD if !self.changes.iter().any(is_opened) => self.changes.clear(),
-            _ => {}
-        }
+    /// Takes further changes in and leaves of all what is true after the last of them.
+    pub fn take(&mut self, changes: Vec<Change>) {
+        let before = std::mem::take(&mut self.changes);
+        self.changes = cancel(before.into_iter().chain(changes), Before::Nothing);
     }
 
-    /// The changes with their messages, for which `message` is asked by body. A delivery whose
-    /// message is not there is left out; how many were is returned too.
-    pub fn complete(self, message: impl Fn(u64) -> Option<Message>) -> (Vec<Change>, u64) {
-        let Self { mut changes, bodies } = self;
-        let mut lost = Vec::new();
-        for change in &mut changes {
-            let Change::Queued { number, message: stand_in, .. } = change else { continue };
-            match bodies.get(number).map(|body| message(*body)) {
-                None => {}
-                Some(Some(message)) => *stand_in = message,
-                Some(None) => lost.push(*number),
-            }
-        }
-        if !lost.is_empty() {
-            changes.retain(
-                |change| !matches!(change, Change::Queued { number, .. } if lost.contains(number)),
+    /// Whether it tells of a session that exists: one that was never opened does not.
+    pub fn is_session(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::SessionOpened { .. }))
+    }
+
+    /// Its messages by queue number, those that are stored apart by `apart`; without those of which
+    /// that knows nothing.
+    pub fn messages(
+        self,
+        mut apart: impl FnMut(u64) -> Result<Option<Message>, StoreError>,
+    ) -> Result<Vec<(u64, QueuedMessage)>, StoreError> {
+        let mut messages = Vec::new();
+        for change in self.changes {
+            let Change::Queued { number, message, qos, retain, subscription_ids, .. } = change
+            else {
+                continue;
+            };
+            let message = match self.bodies.get(&number) {
+                Some(body) => apart(*body)?,
+                None => Some(message),
+            };
+            messages.extend(
+                message.map(|message| {
+                    (number, QueuedMessage { message, qos, retain, subscription_ids })
+                }),
             );
         }
-        (changes, lost.len() as u64)
+        Ok(messages)
     }
-}
-
-/// A session that was not opened does not exist.
-fn is_opened(change: &Change) -> bool {
-    matches!(change, Change::SessionOpened { .. })
 }
 
 /// The same delivery of a message that is stored apart.

@@ -1,27 +1,31 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::blob::{Blob, BlobError};
-use super::folder::Progress as FoldProgress;
+use super::fold::Fold;
 use super::group::Group;
 use super::piece::Piece;
+use super::progress::Progress as FoldProgress;
+use super::queues::Queues;
 use super::{keys, refuse_format};
-use crate::journal::{Change, Image};
-use crate::store::{Operation, Store, StoreError};
-use crate::types::{Lsn, Message};
+use crate::journal::{Change, Image, SessionNumber};
+use crate::store::{Store, StoreError};
+use crate::types::Lsn;
 
 /// What a store tells after a restart.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The state up to [`Self::last`].
+    /// The state up to [`Self::last`]. Backlogs stay in the store.
     pub image: Image,
     /// The last batch that the store knows of. Later ones that came to nothing may have been reported
     /// durable: their numbers are free again, since no record has them.
     pub last: Lsn,
     /// Records that were damaged, or meaningless because another one is, and have been set aside.
     pub quarantined: u64,
-    /// Deliveries whose message was among those.
+    /// Deliveries that are known to have been among those.
     pub lost: u64,
+    /// Unfinished deliveries, those in backlogs included.
+    pub messages: u64,
 }
 
 /// How far a recovery is.
@@ -31,15 +35,18 @@ pub struct Progress {
     pub records: u64,
     /// Bytes read, keys included.
     pub bytes: u64,
-    /// What the store takes up on disk: about as many bytes there are to read.
+    /// What the store takes up on disk. Of that, backlogs are not read.
     pub bytes_total: u64,
 }
 
 /// Records between two reports of progress.
 const REPORT_RECORDS: u64 = 1024;
+/// Records that are set aside in one apply.
+const SET_ASIDE_MAX: usize = 64;
 
-/// Reads what a store holds: folded records, then groups in their order. Records that are damaged are
-/// set aside under a prefix of their own, counted and logged.
+/// Reads what a store holds: records of what is folded, then the groups that are not, in their order.
+/// Backlogs are counted and not read. Records that are damaged are set aside under a prefix of their
+/// own, counted and logged.
 ///
 /// # Errors
 ///
@@ -52,47 +59,58 @@ pub fn recover(
     let progress = Progress { bytes_total: store.size_bytes()?, ..Progress::default() };
     let mut recovery = Recovery {
         image: Image::default(),
+        folded: FoldProgress::default(),
         last: Lsn::NONE,
-        bodies: HashMap::new(),
         heads: HashSet::new(),
-        lost: 0,
+        ended: HashSet::new(),
+        queues: Queues::default(),
         damaged: Vec::new(),
+        strays: HashSet::new(),
         progress,
         report,
     };
-    // Sessions before what they own, messages before the queues they stand in, groups last.
     for kind in RECOVERY_ORDER {
         recovery.read(store, kind)?;
     }
     recovery.finish(store)
 }
 
+/// Sessions before what they own. Groups before segments, which are counted by what those say.
 const RECOVERY_ORDER: [u8; 7] = [
     keys::PROGRESS[0],
-    keys::BODY,
+    keys::ENDED,
     keys::HEAD,
     keys::SUBSCRIPTIONS,
-    keys::BACKLOG,
     keys::RETAINED,
     keys::JOURNAL,
+    keys::SEGMENT,
 ];
 
 struct Recovery<'a> {
     image: Image,
+    folded: FoldProgress,
     last: Lsn,
-    bodies: HashMap<u64, Message>,
-    /// Sessions that have a folded record.
-    heads: HashSet<u64>,
-    lost: u64,
+    /// Sessions that have a record.
+    heads: HashSet<SessionNumber>,
+    /// Sessions that are being removed.
+    ended: HashSet<SessionNumber>,
+    queues: Queues,
     damaged: Vec<Blob>,
+    /// Sessions that have no record, while other records say that they are theirs.
+    strays: HashSet<SessionNumber>,
     progress: Progress,
     report: &'a mut dyn FnMut(Progress),
 }
 
 impl Recovery<'_> {
     fn read(&mut self, store: &dyn Store, kind: u8) -> Result<(), StoreError> {
+        // What is folded is passed over unread.
+        let from = match kind {
+            keys::JOURNAL => keys::group(Lsn(self.folded.folded.0.saturating_add(1))),
+            _ => Vec::new(),
+        };
         let mut unknown = None;
-        Blob::scan(store, &[kind], b"", &mut |blob| {
+        Blob::scan(store, &[kind], &from, &mut |blob| {
             self.advance(&blob);
             match self.take(kind, &blob) {
                 Ok(()) => {}
@@ -110,51 +128,68 @@ impl Recovery<'_> {
     fn take(&mut self, kind: u8, blob: &Blob) -> Result<(), BlobError> {
         match kind {
             keys::JOURNAL => self.take_group(blob),
-            keys::BODY => self.take_body(blob),
-            keys::HEAD | keys::SUBSCRIPTIONS | keys::BACKLOG | keys::RETAINED => {
-                self.take_piece(kind, blob)
-            }
+            keys::SEGMENT => match self.owner(blob)? {
+                Some(_) => self.queues.count(&mut self.image, blob),
+                None => Ok(()),
+            },
+            keys::HEAD => self.take_head(blob),
+            keys::SUBSCRIPTIONS => match self.owner(blob)? {
+                Some(_) => self.take_piece(blob),
+                None => Ok(()),
+            },
+            keys::RETAINED => self.take_piece(blob),
+            keys::ENDED => self.take_ended(blob),
             _ => {
-                self.last = FoldProgress::open(blob)?.folded;
+                self.folded = FoldProgress::open(blob)?;
+                self.last = self.folded.folded.max(self.folded.round_to);
                 Ok(())
             }
         }
     }
 
+    fn take_ended(&mut self, blob: &Blob) -> Result<(), BlobError> {
+        let session = keys::session(&blob.key).ok_or(BlobError::Damaged)?;
+        blob.open()?;
+        self.ended.insert(session);
+        // Its number is not free as long as something of it is left.
+        self.image.apply(Change::SessionEnded { session });
+        Ok(())
+    }
+
+    fn take_head(&mut self, blob: &Blob) -> Result<(), BlobError> {
+        let session = keys::session(&blob.key).ok_or(BlobError::Damaged)?;
+        self.take_piece(blob)?;
+        self.heads.insert(session);
+        Ok(())
+    }
+
+    fn take_piece(&mut self, blob: &Blob) -> Result<(), BlobError> {
+        let piece = Piece::decode(&blob.open()?)?;
+        piece.changes.into_iter().for_each(|change| self.image.apply(change));
+        Ok(())
+    }
+
+    /// Whose it is; nobody's where that session is being removed. What belongs to a session that has
+    /// no record would fall to another one that gets its number, so it does not stay where it is.
+    fn owner(&mut self, blob: &Blob) -> Result<Option<SessionNumber>, BlobError> {
+        let session = keys::session(&blob.key).ok_or(BlobError::Damaged)?;
+        if self.heads.contains(&session) {
+            return Ok(Some(session));
+        }
+        if !self.ended.contains(&session) {
+            self.strays.insert(session);
+        }
+        Ok(None)
+    }
+
     fn take_group(&mut self, blob: &Blob) -> Result<(), BlobError> {
         let group = Group::open(blob)?;
         self.last = self.last.max(group.last);
-        self.apply(group.changes);
-        Ok(())
-    }
-
-    fn take_body(&mut self, blob: &Blob) -> Result<(), BlobError> {
-        let body = keys::number(&blob.key).ok_or(BlobError::Damaged)?;
-        let message = Message::from_bytes(&blob.open()?).ok_or(BlobError::Damaged)?;
-        self.bodies.insert(body, message);
-        Ok(())
-    }
-
-    /// What belongs to a session whose own record is gone would fall to another one that gets its
-    /// number, so it is not left where it is.
-    fn take_piece(&mut self, kind: u8, blob: &Blob) -> Result<(), BlobError> {
-        let piece = Piece::decode(&blob.open()?)?;
-        if kind != keys::RETAINED {
-            let session = keys::number(&blob.key).ok_or(BlobError::Damaged)?;
-            match kind {
-                keys::HEAD => _ = self.heads.insert(session),
-                _ if !self.heads.contains(&session) => return Err(BlobError::Damaged),
-                _ => {}
-            }
+        for change in group.changes {
+            self.queues.note(&change);
+            self.image.apply(change);
         }
-        let (changes, lost) = piece.complete(|body| self.bodies.get(&body).cloned());
-        self.lost += lost;
-        self.apply(changes);
         Ok(())
-    }
-
-    fn apply(&mut self, changes: Vec<Change>) {
-        changes.into_iter().for_each(|change| self.image.apply(change));
     }
 
     fn advance(&mut self, blob: &Blob) {
@@ -165,17 +200,62 @@ impl Recovery<'_> {
         }
     }
 
-    fn finish(self, store: &mut dyn Store) -> Result<Recovered, StoreError> {
-        (self.report)(self.progress);
-        let quarantined = self.damaged.len() as u64;
-        for blob in self.damaged {
-            let key = blob.key.escape_ascii().to_string();
-            tracing::error!(key, bytes = blob.len(), "a stored record is damaged and set aside");
-            let mut operations: Vec<Operation> = Vec::new();
-            blob.quarantine(keys::QUARANTINE, &mut operations);
-            store.apply(operations)?;
+    fn finish(mut self, store: &mut dyn Store) -> Result<Recovered, StoreError> {
+        let mut quarantined = set_aside(store, std::mem::take(&mut self.damaged))?;
+        for session in &self.strays {
+            for prefix in keys::owned_by(*session) {
+                quarantined += set_aside_all(store, &prefix)?;
+            }
         }
-        let Self { image, last, lost, .. } = self;
-        Ok(Recovered { image, last, quarantined, lost })
+        if self.folded.last_session > 0 {
+            let last = Some(SessionNumber(self.folded.last_session));
+            self.image.last_session = self.image.last_session.max(last);
+        }
+        let loaded = self.queues.finish(store, &mut self.image)?;
+        (self.report)(self.progress);
+        quarantined += loaded.quarantined;
+        let Self { image, last, .. } = self;
+        let messages = image.sessions.values();
+        let messages =
+            messages.map(|session| session.queue.len() as u64 + session.backlog.messages).sum();
+        Ok(Recovered { image, last, quarantined, lost: loaded.lost, messages })
+    }
+}
+
+fn set_aside(store: &mut dyn Store, damaged: Vec<Blob>) -> Result<u64, StoreError> {
+    let mut quarantined = 0;
+    for blob in damaged {
+        let key = blob.key.escape_ascii().to_string();
+        tracing::error!(key, bytes = blob.len(), "a stored record is damaged and set aside");
+        let mut fold = Fold::new(store);
+        fold.set_aside_with_parts(blob)?;
+        let folded = fold.finish()?;
+        store.apply(folded.operations)?;
+        quarantined += folded.quarantined;
+    }
+    Ok(quarantined)
+}
+
+fn set_aside_all(store: &mut dyn Store, prefix: &[u8]) -> Result<u64, StoreError> {
+    let mut quarantined = 0;
+    loop {
+        let mut strays = Vec::new();
+        Blob::scan(store, prefix, b"", &mut |blob| {
+            strays.push(blob);
+            match strays.len() < SET_ASIDE_MAX {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        if strays.is_empty() {
+            return Ok(quarantined);
+        }
+        let key = prefix.escape_ascii().to_string();
+        tracing::error!(key, records = strays.len(), "records without a session are set aside");
+        let mut fold = Fold::new(store);
+        strays.into_iter().for_each(|stray| fold.set_aside(stray));
+        let folded = fold.finish()?;
+        store.apply(folded.operations)?;
+        quarantined += folded.quarantined;
     }
 }

@@ -15,6 +15,8 @@ pub struct CommitStats {
     pub bytes: u64,
     /// How long the store took to make groups durable.
     pub sync_time: Histogram,
+    /// Rounds of folding that are over.
+    pub rounds: u64,
     /// Steps of folding.
     pub fold_steps: u64,
     /// Changes that were folded into records of their own.
@@ -27,7 +29,15 @@ pub struct CommitStats {
     pub fold_time: Histogram,
     /// Bytes of groups that are not folded yet.
     pub journal_bytes: u64,
-    /// Records found damaged while folding, and set aside.
+    /// Pages of backlogs that were loaded.
+    pub loads: u64,
+    /// Messages in those.
+    pub loaded: u64,
+    /// How long loading a page took.
+    pub load_time: Histogram,
+    /// Messages of backlogs that were found damaged or missing.
+    pub lost: u64,
+    /// Records found damaged while folding or loading, and set aside.
     pub quarantined: u64,
     /// Times that there was too little room.
     pub full: u64,

@@ -16,8 +16,8 @@ pub struct Pipeline {
     waiting: Mutex<Waiting>,
     /// Something is waiting, or the end is near.
     work: Condvar,
-    /// The end is near.
-    stop: Condvar,
+    /// Something came that does not wait for room: a load, or the end.
+    urgent: Condvar,
     /// Bytes that are waiting, to be read without the lock.
     waiting_bytes: AtomicUsize,
     /// Everything up to it is.
@@ -77,7 +77,7 @@ impl Pipeline {
                 stopping: false,
             }),
             work: Condvar::new(),
-            stop: Condvar::new(),
+            urgent: Condvar::new(),
             waiting_bytes: AtomicUsize::new(0),
             durable: AtomicU64::new(last.0),
             stats: Mutex::new(CommitStats::default()),
@@ -103,6 +103,17 @@ impl Pipeline {
     pub fn ask(&self, load: Load) {
         self.waiting.lock().loads.push_back(load);
         self.work.notify_one();
+        self.urgent.notify_one();
+    }
+
+    /// The load that has waited longest.
+    pub fn next_load(&self) -> Option<Load> {
+        self.waiting.lock().loads.pop_front()
+    }
+
+    /// Whether batches wait.
+    pub fn has_batches(&self) -> bool {
+        !self.waiting.lock().batches.is_empty()
     }
 
     pub fn is_congested(&self) -> bool {
@@ -116,13 +127,13 @@ impl Pipeline {
     pub fn stop(&self) {
         self.waiting.lock().stopping = true;
         self.work.notify_one();
-        self.stop.notify_one();
+        self.urgent.notify_one();
     }
 
     /// All that is waiting, or comes while the thread has the patience.
     pub fn next(&self, wait: Wait) -> Work {
         let mut waiting = self.waiting.lock();
-        if waiting.batches.is_empty() && !waiting.stopping {
+        if waiting.batches.is_empty() && waiting.loads.is_empty() && !waiting.stopping {
             match wait {
                 Wait::No => {}
                 Wait::AtMost(time) => _ = self.work.wait_for(&mut waiting, time),
@@ -139,8 +150,8 @@ impl Pipeline {
     /// Waits until the store may be tried again. Returns whether the end is near.
     pub fn wait_for_room(&self) -> bool {
         let mut waiting = self.waiting.lock();
-        if !waiting.stopping {
-            self.stop.wait_for(&mut waiting, self.settings.retry);
+        if !waiting.stopping && waiting.loads.is_empty() {
+            self.urgent.wait_for(&mut waiting, self.settings.retry);
         }
         let stopping = waiting.stopping;
         if self.is_congested() {

@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::committer::{Committer, Packed};
+use super::folder::{Step, WORK_PER_BYTE};
+use super::load::Loaded;
 use super::room::Room;
 use super::waiting::{Pipeline, Wait, Work};
 use super::{Event, Micros, OnEvent, is_full, is_out_of_space};
@@ -19,6 +21,8 @@ pub struct Worker {
     size_due: u64,
     clock: Micros,
     on_event: OnEvent,
+    /// Folding that commits have made due, as [`Step::work`] counts.
+    due: u64,
     /// The disk had no room for folding: not before the next attempt is due.
     fold_blocked: bool,
     /// By the clock, where the store has to be told to sync.
@@ -32,6 +36,12 @@ struct Over;
 const SIZE_INTERVAL_MICROS: u64 = 10_000_000;
 /// While the journal is too long, folding takes off so many times what a group added.
 const FOLD_RATIO: u64 = 2;
+/// Beyond so many times its length the journal is folded however many wait.
+const JOURNAL_RATIO_MAX: u64 = 2;
+/// A step of folding looks for no more to do after so long, in microseconds.
+const STEP_MICROS: u64 = 2_000;
+/// While batches wait, folding and loading make room for them after so long, in microseconds each.
+const TURN_MICROS: u64 = 5_000;
 
 impl Worker {
     pub fn new(
@@ -49,6 +59,7 @@ impl Worker {
             size_due: 0,
             clock,
             on_event,
+            due: 0,
             fold_blocked: false,
             unsynced_since: None,
         }
@@ -97,11 +108,13 @@ impl Worker {
         match self.pipeline.next(self.patience().at_most(self.room.interval())) {
             Work::Commit(batches) => {
                 let bytes = self.commit(batches)?;
+                self.answer_loads()?;
                 self.keep_journal_short(bytes)?;
                 self.sync_if_due()
             }
             Work::Idle => {
-                // There is something to fold, to try again or to sync.
+                // There is something to load, to fold, to try again or to sync.
+                self.answer_loads()?;
                 self.fold_blocked = false;
                 self.keep_journal_short(0)?;
                 self.sync_if_due()
@@ -179,6 +192,7 @@ impl Worker {
             if !std::mem::replace(&mut stalled, true) {
                 tracing::error!(%error, "nothing is acknowledged until there is room");
             }
+            self.answer_loads()?;
             let made_room = self.room.stall();
             self.tell_room();
             last_try = !made_room && self.pipeline.wait_for_room();
@@ -193,13 +207,33 @@ impl Worker {
         self.tell_room();
     }
 
+    /// Answers who waits for messages, for as long as nobody waits longer for a commit than is fair.
+    fn answer_loads(&mut self) -> Result<(), Over> {
+        let turn = (self.clock)();
+        while let Some(load) = self.pipeline.next_load() {
+            let started = (self.clock)();
+            let loaded = self.committer.load(&load).map_err(|error| self.fail(&error))?;
+            let now = (self.clock)();
+            self.note_load(&loaded, now.saturating_sub(started));
+            (self.on_event)(Event::Loaded(loaded.page));
+            if now.saturating_sub(turn) >= TURN_MICROS && self.pipeline.has_batches() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Folds while the journal is too long, enough to keep up with what a commit of so many bytes
-    /// added and no more than that takes: others are waiting.
+    /// added. What takes too long for those who wait stays due, unless the journal is far too long.
     fn keep_journal_short(&mut self, bytes: u64) -> Result<(), Over> {
-        let mut due = bytes * FOLD_RATIO;
+        let due_max = self.journal_bytes_bound().saturating_mul(WORK_PER_BYTE);
+        self.due = (self.due + bytes * FOLD_RATIO * WORK_PER_BYTE).min(due_max);
+        let turn = (self.clock)();
         while self.committer.wants_to_fold() && !self.fold_blocked {
             let started = (self.clock)();
-            let step = match self.committer.fold() {
+            let clock = &self.clock;
+            let mut is_late = || clock().saturating_sub(started) >= STEP_MICROS;
+            let step = match self.committer.fold(&mut is_late) {
                 Ok(step) => step,
                 Err(error) if !is_full(&error) => return Err(self.fail(&error)),
                 Err(_) => {
@@ -208,21 +242,46 @@ impl Worker {
                 }
             };
             self.note_write();
-            let micros = (self.clock)().saturating_sub(started);
-            let mut stats = self.pipeline.stats.lock();
-            stats.fold_steps += 1;
-            stats.folded += step.folded;
-            stats.fold_cancelled += step.cancelled;
-            stats.fold_bytes += step.written_bytes;
-            stats.quarantined += step.quarantined;
-            stats.fold_time.count(micros);
-            stats.journal_bytes = self.committer.journal_bytes();
-            if due <= step.journal_bytes {
-                break;
+            let now = (self.clock)();
+            self.note_step(&step, now.saturating_sub(started));
+            self.due = self.due.saturating_sub(step.work);
+            if let Some(stored) = step.stored.filter(|stored| !stored.is_empty()) {
+                (self.on_event)(Event::Stored(stored));
             }
-            due -= step.journal_bytes;
+            let others_wait = now.saturating_sub(turn) >= TURN_MICROS
+                && self.committer.journal_bytes() <= self.journal_bytes_bound()
+                && self.pipeline.has_batches();
+            if self.due == 0 || others_wait {
+                return Ok(());
+            }
         }
+        self.due = 0;
         Ok(())
+    }
+
+    fn journal_bytes_bound(&self) -> u64 {
+        self.pipeline.settings.journal_bytes_max.saturating_mul(JOURNAL_RATIO_MAX)
+    }
+
+    fn note_step(&self, step: &Step, micros: u64) {
+        let mut stats = self.pipeline.stats.lock();
+        stats.fold_steps += 1;
+        stats.rounds += u64::from(step.stored.is_some());
+        stats.folded += step.folded;
+        stats.fold_cancelled += step.cancelled;
+        stats.fold_bytes += step.written_bytes;
+        stats.quarantined += step.quarantined;
+        stats.fold_time.count(micros);
+        stats.journal_bytes = self.committer.journal_bytes();
+    }
+
+    fn note_load(&self, loaded: &Loaded, micros: u64) {
+        let mut stats = self.pipeline.stats.lock();
+        stats.loads += 1;
+        stats.loaded += loaded.page.messages.len() as u64;
+        stats.load_time.count(micros);
+        stats.lost += loaded.lost;
+        stats.quarantined += loaded.quarantined;
     }
 
     fn note_commit(&self, packed: &Packed, bytes: u64, micros: u64) {

@@ -106,8 +106,9 @@ impl Client {
     /// Sends again what the last connection left unfinished, in order (`[MQTT-4.4.0-1]`).
     pub(super) fn resume(&mut self, ledger: &mut Ledger) {
         let link = self.link.as_mut().expect("connected");
-        for out in &self.outgoing {
+        for out in &mut self.outgoing {
             ledger.note(format_args!("{} > again {out}", self.name));
+            out.refused = false;
             match out.released {
                 true => link.write(&Packet::PubRel(ack(out.id))),
                 false => out.write(true, link),

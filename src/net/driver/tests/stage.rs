@@ -165,6 +165,7 @@ pub fn settings() -> Settings {
         window: Window { messages_max: 256, bytes_max: 65_536 },
         queue_qos0_offline: false,
         in_flight_max: 100,
+        reserved_ahead: 1_024,
         receive_maximum: 100,
         maximum_qos: crate::types::QoS::ExactlyOnce,
         keep_alive_max_secs: 65_535,

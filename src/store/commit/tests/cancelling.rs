@@ -24,18 +24,6 @@ fn a_message_past_pubrec_is_not_needed_any_more() {
 }
 
 #[test]
-fn one_number_in_many_is_told_although_its_message_is_gone() {
-    let m = message("t", b"m");
-    let pair = |number| [queued(1, number, &m), settled(1, number)];
-    let last = NUMBERS_UNTOLD_MAX - 1;
-    assert_cancels(&pair(last - 1), &[]);
-    assert_cancels(&pair(last), &[settled(1, last)]);
-    assert_cancels(&pair(last + 1), &[]);
-    let two = [pair(last), pair(last + NUMBERS_UNTOLD_MAX)].concat();
-    assert_cancels(&two, &[settled(1, last + NUMBERS_UNTOLD_MAX)]);
-}
-
-#[test]
 fn a_packet_id_that_was_taken_and_released_leaves_nothing() {
     assert_cancels(&[taken(1, 7), released(1, 7)], &[]);
     assert_cancels(&[taken(1, 7), released(1, 7), taken(1, 7)], &[taken(1, 7)]);

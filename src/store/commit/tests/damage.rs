@@ -19,32 +19,34 @@ fn a_damaged_group_is_set_aside_and_the_others_are_read() {
 
 #[test]
 fn each_kind_of_record_may_be_damaged() {
-    for kind in [b'f', b'h', b'u', b'b', b'r', b'm', b'n'] {
+    for kind in [b'f', b'h', b'u', b's', b'b', b'r', b'm', b'n'] {
         let shelf = filled();
         flip(&shelf, kind, 0);
         let recovered = shelf.recover();
         let quarantined = match kind {
             // With the session goes what it owns.
-            b'h' => 3,
-            // Only folding reads it.
-            b'n' => 0,
+            b'h' => 4,
+            // With a segment go its parts.
+            b's' => 2,
+            // Only folding reads it, and these only who loads.
+            b'n' | b'b' | b'm' => 0,
             _ => 1,
         };
         assert_eq!(recovered.quarantined, quarantined, "{}", char::from(kind));
-        assert_eq!(recovered.lost, if kind == b'm' { 2 } else { 0 });
+        assert_eq!(recovered.lost, 0);
         go_on(&shelf);
     }
 }
 
 #[test]
 fn damage_that_is_met_while_folding_is_set_aside_too() {
-    for kind in [b'h', b'u', b'b', b'r', b'm', b'n', b'j'] {
+    for kind in [b'h', b'u', b's', b'b', b'r', b'm', b'n', b'j'] {
         let shelf = filled();
         commit_more(&mut shelf.committer(EAGER));
         flip(&shelf, kind, 0);
         fold_all(&mut shelf.committer(EAGER));
         let set_aside = shelf.keys(keys::QUARANTINE).len() as u64 + shelf.recover().quarantined;
-        assert!(set_aside > 0 || matches!(kind, b'm' | b'n'), "{}", char::from(kind));
+        assert!(set_aside > 0 || matches!(kind, b'b' | b'm' | b'n'), "{}", char::from(kind));
     }
 }
 
@@ -67,8 +69,8 @@ fn a_later_format_is_refused_and_left_alone() {
 
 #[test]
 fn any_bytes_in_place_of_a_record_are_survived() {
-    for kind in [b'f', b'h', b'u', b'b', b'r', b'm', b'n', b'j', b'q'] {
-        for key_len in [0, 1, 8, 11, 30] {
+    for kind in [b'f', b'h', b'u', b's', b'b', b'r', b'm', b'n', b'j', b'x', b'q'] {
+        for key_len in [0, 1, 8, 10, 11, 18, 30] {
             let shelf = filled();
             let key = [&[kind][..], &vec![0; key_len]].concat();
             let put = Operation::Put { key, value: vec![0; 3] };
@@ -86,7 +88,7 @@ fn filled() -> Shelf {
     let m = message("t", &[7; 200]);
     let changes =
         [opened(1), subscribed(1, "a"), queued(1, 0, &m), queued(1, 1, &m), retained("a", b"1")];
-    let settings = CommitSettings { fold_step_bytes: 1 << 20, ..EAGER };
+    let settings = CommitSettings { fold_step_bytes: 1 << 20, round_bytes_max: 1 << 20, ..EAGER };
     commit(&mut committer, &[&changes]);
     fold_all(&mut shelf.committer(settings));
     shelf

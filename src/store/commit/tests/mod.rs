@@ -3,13 +3,14 @@ mod crash;
 mod crash_store;
 mod damage;
 mod folding;
+mod loading;
 mod measure;
+mod model;
 mod scenario;
 mod threads;
 
-use super::cancel::NUMBERS_UNTOLD_MAX;
 use super::*;
-use crate::journal::{Change, Image, SessionNumber};
+use crate::journal::{Change, Image, SessionNumber, Unfinished};
 use crate::store::{MemoryStore, Operation, Visitor};
 use crate::types::{
     ClientId, Filter, InboundId, Message, MessageHead, PacketId, QoS, SubscriptionIds,
@@ -47,6 +48,11 @@ impl Shelf {
         recover(&mut self.clone(), &mut |_| {}).expect("memory")
     }
 
+    /// With all messages of backlogs in its queues.
+    fn image(&self) -> Image {
+        whole(&mut self.clone(), self.recover().image)
+    }
+
     fn keys(&self, kind: u8) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();
         let mut visit = |key: &[u8], _: &[u8]| {
@@ -66,6 +72,7 @@ impl Shelf {
 const EAGER: CommitSettings = CommitSettings {
     waiting_bytes_max: 1000,
     journal_bytes_max: 0,
+    round_bytes_max: 0,
     fold_step_bytes: 1,
     retry: Duration::from_millis(1),
     sync_interval: None,
@@ -80,9 +87,35 @@ fn commit(committer: &mut Committer, lists: &[&[Change]]) {
 }
 
 fn fold_all(committer: &mut Committer) {
-    while committer.journal_bytes() > 0 {
-        committer.fold().expect("memory");
+    while committer.journal_bytes() > 0 || committer.wants_to_fold() {
+        committer.fold(&mut || false).expect("memory");
     }
+}
+
+/// The same state with nothing in backlogs: what those have is loaded, page by page.
+fn whole(store: &mut dyn Store, mut image: Image) -> Image {
+    for (session, image) in &mut image.sessions {
+        let backlog = std::mem::take(&mut image.backlog);
+        let (mut messages, mut bytes, mut from) = (0, 0, backlog.from);
+        while from < backlog.to {
+            let asked =
+                Load { session: *session, from, to: backlog.to, messages_max: 2, bytes_max: 500 };
+            let page = load::load(store, &asked).expect("readable").page;
+            assert!(page.next > from && page.messages.len() <= 2, "{page:?}");
+            from = page.next;
+            for (number, message) in page.messages {
+                assert!((asked.from..page.next).contains(&number), "{number} in {asked:?}");
+                if backlog.settled.contains(&number) {
+                    continue;
+                }
+                (messages, bytes) = (messages + 1, bytes + message.message.len() as u64);
+                let before = image.queue.insert(number, Unfinished::Message(message));
+                assert_eq!(before, None, "{number} is in the queue, too");
+            }
+        }
+        assert_eq!((messages, bytes), (backlog.messages, backlog.bytes));
+    }
+    image
 }
 
 /// How far numbers have come may be told late; everything else is to be equal.

@@ -21,6 +21,7 @@ struct Client {
 
 const SESSIONS_MAX: usize = 4;
 const IDS: u16 = 3;
+const RESERVED: u64 = 5;
 
 impl Scenario {
     /// The batches that these draws come to: each pair says what happens and to whom.
@@ -56,7 +57,7 @@ impl Scenario {
             *self.sessions.keys().nth(usize::from(whom) % self.sessions.len()).expect("one");
         let topic = format!("t/{}", whom % 3);
         match what % 16 {
-            0 => vec![resumed(session)],
+            0 => self.resume(session),
             1 => {
                 self.sessions.remove(&session);
                 vec![ended(session)]
@@ -78,6 +79,13 @@ impl Scenario {
 
     fn client(&mut self, session: u64) -> &mut Client {
         self.sessions.get_mut(&session).expect("it is there")
+    }
+
+    /// Some numbers are reserved, of which the end of the connection gives back what is left.
+    fn resume(&mut self, session: u64) -> Vec<Change> {
+        let client = self.client(session);
+        let before = client.next_number + RESERVED;
+        vec![resumed(session), Change::Sent { session: SessionNumber(session), before }]
     }
 
     fn detach(&mut self, session: u64, at: u64) -> Vec<Change> {

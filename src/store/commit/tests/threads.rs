@@ -228,6 +228,74 @@ fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end()
 }
 
 #[test]
+fn what_a_round_has_stored_is_told_and_can_be_loaded() {
+    let settings = CommitSettings { journal_bytes_max: 1000, ..settings() };
+    let (commits, events) = listen(Box::new(Shelf::default()), settings);
+    let m = message("t", &[7; 100]);
+    let mut changes = vec![opened(1)];
+    changes.extend((0..50).map(|number| queued(1, number, &m)));
+    commits.submit(Batch { lsn: Lsn(1), changes }).expect("memory");
+    let stored = Stored { session: SessionNumber(1), before: 50 };
+    while events.recv() != Ok(Event::Stored(vec![stored])) {}
+
+    let asked = load_of(20, 50);
+    commits.load(asked);
+
+    let Ok(Event::Loaded(page)) = events.recv() else { panic!("a page is to come") };
+    assert_eq!((page.from, page.next, page.messages.len()), (20, 30, 10));
+    commits.finish();
+    let stats = commits.stats();
+    assert_eq!((stats.rounds, stats.loads, stats.loaded), (1, 1, 10));
+    assert_eq!(stats.load_time.total(), 1);
+}
+
+#[test]
+fn a_page_comes_although_the_disk_is_full() {
+    let faulty = Faulty::new(full);
+    faulty.break_it(true);
+    let settings = CommitSettings { retry: Duration::from_secs(3600), ..settings() };
+    let (commits, events) = listen(Box::new(faulty.clone()), settings);
+    commits.submit(batch(1)).expect("taken");
+    faulty.wait_for_attempts(1);
+
+    assert_eq!(events.recv(), Ok(Event::Full(true)));
+
+    commits.load(load_of(0, 7));
+
+    let page = std::iter::repeat_with(|| events.recv()).find_map(|event| match event {
+        Ok(Event::Loaded(page)) => Some(page),
+        Ok(Event::Full(true)) => None,
+        other => panic!("a page is to come, not {other:?}"),
+    });
+    let page = page.expect("it has come");
+    assert_eq!((page.messages, page.next), (vec![], 7));
+}
+
+#[test]
+fn folding_makes_room_for_commits_when_it_takes_too_long() {
+    let time = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&time);
+    // Each look at the clock takes a millisecond.
+    let micros = Box::new(move || clock.fetch_add(1000, Ordering::SeqCst));
+    let (told, events) = mpsc::channel();
+    let on_event = Box::new(move |event| told.send(event).unwrap_or(()));
+    let settings = CommitSettings { journal_bytes_max: 100_000, ..settings() };
+    let store = Box::new(Shelf::default());
+    let commits = Commits::start(store, Lsn::NONE, settings, micros, on_event).expect("started");
+    for lsn in 1..=500 {
+        let session = lsn * 1000;
+        let changes = (session..session + 50).map(opened).collect();
+        commits.submit(Batch { lsn: Lsn(lsn), changes }).expect("memory");
+    }
+    while events.recv() != Ok(Event::Durable(Lsn(500))) {}
+    commits.finish();
+
+    let stats = commits.stats();
+    assert!(stats.fold_time.max_micros <= 10_000, "{stats:?}");
+    assert!(stats.journal_bytes < 2_500_000, "{stats:?}");
+}
+
+#[test]
 fn whoever_is_told_may_be_the_last_owner() {
     let (told, heard) = mpsc::channel();
     let owner: Arc<Mutex<Option<Commits>>> = Arc::default();
@@ -250,6 +318,18 @@ fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Rec
     let on_event = Box::new(move |event| tell(&told, event));
     let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_event);
     (commits.expect("started"), heard)
+}
+
+fn listen(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Event>) {
+    let (told, heard) = mpsc::channel();
+    let on_event = Box::new(move |event| told.send(event).unwrap_or(()));
+    let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_event);
+    (commits.expect("started"), heard)
+}
+
+/// Ten messages at most.
+fn load_of(from: u64, to: u64) -> Load {
+    Load { session: SessionNumber(1), from, to, messages_max: 10, bytes_max: 1 << 20 }
 }
 
 /// Nobody may listen any more.
