@@ -28,11 +28,13 @@ struct Arguments {
 enum Command {
     /// Run the broker; what happens without a command, too.
     Serve,
-    /// Check the configuration and print what is in effect.
+    /// Check the configuration and print what is in effect, or what a client may do.
     Check {
         /// Print a file with every key, its default and a comment instead.
         #[arg(long)]
         defaults: bool,
+        #[command(flatten)]
+        question: Box<check::Question>,
     },
     /// Users of a password file.
     #[command(subcommand)]
@@ -67,6 +69,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar check --as ann --publish house/door      may she, and which rule says so?
   fulmar passwd add passwords ann                 a user, and its password when asked for
   fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
@@ -87,7 +90,7 @@ pub fn run(
         Err(answer) => return print_usage(&answer),
     };
     let command = match arguments.command {
-        Some(Command::Check { defaults: true }) => return check::print(&config::reference()),
+        Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Passwd(command)) => return passwd::run(command),
         Some(Command::Bench(bench)) => return bench::run(bench),
         other => other,
@@ -95,7 +98,7 @@ pub fn run(
     match load(arguments.options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
         Ok(loaded) => match command {
-            Some(Command::Check { .. }) => check::run(&loaded),
+            Some(Command::Check { question, .. }) => check::run(&loaded, &question),
             _ => serve::run(loaded),
         },
     }

@@ -48,7 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["auth", "codec", "config", "identity", "server", "store", "types"]),
+    ("cli", &["auth", "codec", "config", "identity", "request", "server", "store", "types"]),
     ("main", &["cli"]),
 ];
 
