@@ -1,6 +1,7 @@
 //! What passes between a connection and the broker, and between a connection and whoever decides
 //! about credentials. Plain values: both ends are state machines.
 
+use core::net::IpAddr;
 use std::time::Duration;
 
 use crate::types::{
@@ -35,6 +36,8 @@ pub struct Connect {
     pub will: Option<Will>,
     /// Who the client was found to be.
     pub identity: Identity,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The authentication data that goes back in CONNACK, when an AUTH exchange led here.
     pub authentication_data: Option<Vec<u8>>,
 }
@@ -59,6 +62,17 @@ pub struct Identity {
     pub groups: Vec<String>,
     /// The topics that whoever vouches for the user names; `None` where nothing is said of any.
     pub grants: Option<Box<Grants>>,
+}
+
+/// Where a client comes from, as far as it matters to what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Its address; `None` on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// Whether it has shown a certificate.
+    pub certificate: bool,
+    /// The common name in that.
+    pub common_name: Option<Box<str>>,
 }
 
 /// What a client may do with which topics, according to its credentials.
@@ -92,6 +106,8 @@ pub enum Request {
     Unsubscribe { id: InboundId, filters: Vec<Result<Filter, ReasonCode>> },
     /// PINGREQ.
     Ping,
+    /// The client has authenticated again: from here on this is what is known of it.
+    Identify(Box<Identity>),
     /// Part of a large packet has arrived: a sign of life and nothing else.
     Progress,
     /// DISCONNECT, with a new session expiry interval where the client gave one.

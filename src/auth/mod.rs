@@ -1,8 +1,9 @@
-//! Who a client is: decisions about credentials, without IO.
+//! Who a client is and what it may do: decisions about credentials and topics, without IO.
 
 mod access;
 pub mod password;
 mod peer;
+pub mod rules;
 pub mod scram;
 pub mod token;
 mod verdict;

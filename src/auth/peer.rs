@@ -1,6 +1,7 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::request::Origin;
 use crate::types::Timestamp;
 
 /// What is known of a client before it says anything.
@@ -37,5 +38,18 @@ impl Default for PeerInfo {
     /// Nobody knows anything, and nobody vouches for anybody.
     fn default() -> Self {
         Self { address: None, listener: Arc::from(""), allow_anonymous: false, certificate: None }
+    }
+}
+
+impl PeerInfo {
+    /// As much of it as rules about topics ask for.
+    pub fn origin(&self) -> Origin {
+        let certificate = self.certificate.as_deref();
+        let common_name = certificate.and_then(|it| it.common_name.as_deref());
+        Origin {
+            address: self.address.map(|address| address.ip()),
+            certificate: certificate.is_some(),
+            common_name: common_name.map(Box::from),
+        }
     }
 }

@@ -30,11 +30,13 @@ struct Arguments {
 enum Command {
     /// Run the broker; what happens without a command, too.
     Serve,
-    /// Check the configuration and print what is in effect.
+    /// Check the configuration and print what is in effect, or what a client may do.
     Check {
         /// Print a file with every key, its default and a comment instead.
         #[arg(long)]
         defaults: bool,
+        #[command(flatten)]
+        question: Box<check::Question>,
     },
     /// Certificates to try TLS with.
     #[command(subcommand)]
@@ -74,6 +76,7 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar check --as ann --publish house/door      may she, and which rule says so?
   fulmar certs dev                                certificates to try TLS with, in certs/
   fulmar passwd add passwords ann                 a user, and its password when asked for
   fulmar store verify --config fulmar.toml        is everything there that was kept?
@@ -97,12 +100,14 @@ pub fn run(
     };
     let Arguments { command, options } = arguments;
     let run: Box<dyn FnOnce(Loaded) -> ExitCode> = match command {
-        Some(Command::Check { defaults: true }) => return check::print(&config::reference()),
+        Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Bench(bench)) => return bench::run(bench),
         Some(Command::Certs(command)) => return certs::run(command),
         Some(Command::Passwd(command)) => return passwd::run(command),
         Some(Command::Store(store)) => Box::new(move |loaded| store::run(&store, &loaded.config)),
-        Some(Command::Check { .. }) => Box::new(|loaded| check::run(&loaded)),
+        Some(Command::Check { question, .. }) => {
+            Box::new(move |loaded| check::run(&loaded, &question))
+        }
         Some(Command::Serve) | None => Box::new(serve::run),
     };
     match load(options, environment) {

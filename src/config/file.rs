@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
+use super::acl::RuleDraft;
 use super::listener::Draft;
 use super::nearest::nearest;
 use super::reading::Reading;
@@ -14,6 +15,9 @@ use super::{Key, Listener, Origin, SECTIONS, Section, keys};
 
 /// Most bytes of a configuration file.
 pub const FILE_BYTES_MAX: u64 = 1_048_576;
+
+/// The list of rules.
+const RULES: &str = "acl.rules";
 
 /// Reads the file at `path` into `reading`; what is wrong with it becomes mistakes.
 pub(super) fn open(path: &Path, reading: &mut Reading) {
@@ -89,6 +93,10 @@ impl Page<'_> {
     fn section(&mut self, section: &Section, table: &DeTable<'_>) {
         for (name, value) in table {
             let origin = self.origin(name.span());
+            if (section.name, name.get_ref().as_ref()) == ("acl", "rules") {
+                self.rules(name, value.get_ref());
+                continue;
+            }
             match section.keys.iter().find(|key| key.name == name.get_ref()) {
                 Some(key) => self.reading.apply(key, &written(value.get_ref()), origin),
                 None => {
@@ -96,6 +104,44 @@ impl Page<'_> {
                     self.unknown_key(&path, name.span());
                 }
             }
+        }
+    }
+
+    fn rules(&mut self, name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) {
+        let DeValue::Array(rules) = value else {
+            return self.mistake(name.span(), RULES, "must be a list, as in [[acl.rules]]");
+        };
+        for value in rules.iter() {
+            match value.get_ref() {
+                DeValue::Table(table) => self.rule(value.span(), table),
+                other => {
+                    let text = written(other).instead_of("a table, as in [[acl.rules]]");
+                    self.mistake(value.span(), RULES, text);
+                }
+            }
+        }
+    }
+
+    /// One mistake in it leaves the rule out: nothing is served by what is left then.
+    fn rule(&mut self, span: Range<usize>, table: &DeTable<'_>) {
+        let mut draft = RuleDraft::default();
+        let mut is_whole = true;
+        for (name, value) in table {
+            match RuleDraft::KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
+                Some(key) => {
+                    if let Err(text) = key.set(&mut draft, &written(value.get_ref())) {
+                        self.mistake(name.span(), &key.path(), text);
+                        is_whole = false;
+                    }
+                }
+                None => self.unknown_key(&format!("{RULES}.{}", name.get_ref()), name.span()),
+            }
+        }
+        let place = self.origin(span.clone()).to_string();
+        match draft.finish(place) {
+            Ok(rule) => self.reading.add_rule(rule),
+            Err(text) if is_whole => self.mistake(span, RULES, text),
+            Err(_) => {}
         }
     }
 
@@ -189,7 +235,9 @@ fn unknown((what, hint): (&str, Option<String>)) -> String {
 }
 
 fn paths() -> Vec<String> {
-    Draft::KEYS.iter().map(Key::path).chain(keys().map(Key::path)).collect()
+    let listeners = Draft::KEYS.iter().map(Key::path);
+    let rules = RuleDraft::KEYS.iter().map(Key::path);
+    listeners.chain(rules).chain(keys().map(Key::path)).collect()
 }
 
 fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {

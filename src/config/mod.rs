@@ -1,6 +1,7 @@
 //! The configuration: a file as written, overrides from the environment and the command line,
 //! and the checked values that come of them. All mistakes are found in one go.
 
+mod acl;
 mod auth;
 mod choice;
 mod combinations;
@@ -34,7 +35,9 @@ pub use log_filter::LogFilter;
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use reading::{Loaded, Origins, Sources, load};
 pub use render::{effective, reference};
-pub use sections::{Auth, Bans, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
+pub use sections::{Acl, Auth, Bans, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
+
+use crate::auth::rules::Rule;
 
 /// Every value that can be configured, checked. The default runs a broker for this machine alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,10 @@ pub struct Config {
     pub bans: Bans,
     /// How clients show who they are.
     pub auth: Auth,
+    /// What they may do, apart from [`Self::acl_rules`].
+    pub acl: Acl,
+    /// The rules about topics that stand in the file itself.
+    pub acl_rules: Vec<Rule>,
     /// What is announced to clients, and the features of the protocol that are on.
     pub mqtt: Mqtt,
     /// Sessions, and the messages that wait in them.
@@ -72,6 +79,8 @@ impl Default for Config {
             limits: Limits::default(),
             bans: Bans::default(),
             auth: Auth::default(),
+            acl: Acl::default(),
+            acl_rules: Vec::new(),
             mqtt: Mqtt::default(),
             session: Session::default(),
             retained: Retained::default(),
@@ -107,6 +116,7 @@ pub const SECTIONS: &[Section] = &[
     Limits::SECTION,
     Bans::SECTION,
     Auth::SECTION,
+    Acl::SECTION,
     Mqtt::SECTION,
     Session::SECTION,
     Retained::SECTION,

@@ -148,6 +148,16 @@ section! {
 }
 
 section! {
+    /// What clients may do with which topics; docs/AUTHORIZATION.md.
+    Acl is acl {
+        /// A file in the format of Mosquitto's acl_file, asked behind the rules below; empty for none.
+        file: Option<PathBuf> = None;
+        /// Decisions about topics that are remembered for each session.
+        decisions_max: usize = 32, within 0..=1_024;
+    }
+}
+
+section! {
     /// What is announced to clients, and the features of the protocol that are on.
     Mqtt is mqtt {
         /// QoS 1 and 2 messages that a client may have unacknowledged towards the broker.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Connection, Ended, Fault, Input, Link, Output, State};
 use crate::codec::{Auth, Packet};
-use crate::request::{AuthAnswer, AuthRequest, Identity};
+use crate::request::{AuthAnswer, AuthRequest, Identity, Request};
 use crate::types::{ClientId, Protocol, ReasonCode};
 
 /// The longest authentication data, in bytes: what a two-byte length can tell (section 1.5.6).
@@ -81,8 +81,9 @@ impl Connection {
                 link.exchange = None;
                 let sent = link.write_auth(ReasonCode::Success, data.as_deref(), output);
                 self.state = State::Connected(link);
-                if !sent {
-                    self.refuse(ReasonCode::NotAuthorized, UNSENDABLE, output);
+                match sent {
+                    true => out.push_back(Input::Request(Request::Identify(Box::new(identity)))),
+                    false => self.refuse(ReasonCode::NotAuthorized, UNSENDABLE, output),
                 }
             }
             other => self.state = other,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::exchange::Turn;
 use super::{Connection, Farewell, Fault, Input, Limits, Link, State};
 use crate::codec::{self, Frame, LastWill, Packet, Property, decode};
-use crate::request::{AuthRequest, Connect, EXPIRY_NEVER, Identity, Will};
+use crate::request::{AuthRequest, Connect, EXPIRY_NEVER, Identity, Origin, Will};
 use crate::types::{ClientId, Message, MessageHead, Protocol, ReasonCode};
 
 /// A CONNECT that waits for authentication.
@@ -205,6 +205,7 @@ fn request(packet: &codec::Connect<'_>, client_id: ClientId, will: Option<Will>)
         maximum_packet_size: packet.maximum_packet_size.unwrap_or(u32::MAX),
         will,
         identity: Identity::default(),
+        origin: Origin::default(),
         authentication_data: None,
     }
 }

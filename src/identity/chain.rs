@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Callout, CertificateUser, Passwords, Pool, Tokens, random};
+use super::{Callout, CertificateUser, Passwords, Pool, RuleSource, Tokens, random};
 use crate::auth::{Authenticator, Decision, Login, NoCredentials, PeerInfo, Verdict, scram, token};
 use crate::request::{AuthAnswer, AuthRequest};
 use crate::types::ReasonCode;
@@ -42,6 +42,8 @@ pub struct Parts {
     pub tokens: Option<Tokens>,
     /// The other server.
     pub callout: Option<Callout>,
+    /// The rules about topics.
+    pub rules: Option<RuleSource>,
 }
 
 /// Random bytes in the server's part of a nonce: as many as the client's usually have.

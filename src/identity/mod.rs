@@ -8,6 +8,7 @@ mod http;
 mod passwords;
 mod pool;
 mod reload;
+mod rules;
 mod secret;
 mod tokens;
 
@@ -19,6 +20,7 @@ pub use http::{ANSWER_BYTES_MAX, Callout, CalloutOptions};
 pub use passwords::Passwords;
 pub use pool::{Full, Pool};
 pub use reload::Reloader;
+pub use rules::{RuleSource, read_rules};
 pub use secret::random;
 pub use tokens::{KeyFiles, Tokens};
 

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::paused::Paused;
 use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::Authenticator;
+use crate::auth::rules::Rules;
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::journal::StoreState;
@@ -227,6 +228,11 @@ impl Shared {
     fn handle_committed(&self, lsn: Lsn) {
         self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
         self.resume_paused();
+    }
+
+    /// From now on clients may do what these rules allow.
+    pub fn set_rules(&self, rules: Arc<Rules>) {
+        self.act(|core, _, _| core.broker.set_rules(rules));
     }
 
     /// Makes durable what is waiting for the store. Nothing is to be asked of the broker afterwards.

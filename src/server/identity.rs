@@ -1,16 +1,16 @@
 //! The sources of credentials, out of the configuration.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::auth::token::{ClaimNames, TokenRules};
 use crate::config::{self, AuthSource, Config};
 use crate::identity::{
     Callout, CalloutOptions, CertificateUser, FileError, Identities, KeyFiles, Parts, Passwords,
-    Pool, Reloader, SourceKind, Tokens, random,
+    Pool, Reloader, RuleSource, SourceKind, Tokens, random,
 };
-use crate::net::Clock;
+use crate::net::{Clock, Shared};
 
 /// Whoever decides about credentials, and how to have the files of it read again.
 pub struct Sources {
@@ -18,6 +18,8 @@ pub struct Sources {
     pub identities: Identities,
     /// For SIGHUP.
     pub reloader: Reloader,
+    /// For [`tell_rules`].
+    pub parts: Arc<Parts>,
 }
 
 /// Why there is nobody to decide about credentials.
@@ -44,7 +46,21 @@ pub fn open(config: &Config, clock: Clock) -> Result<Sources, SourcesError> {
     let chains: HashMap<String, Arc<[SourceKind]>> = config.listeners.iter().map(chain).collect();
     let parts = Arc::new(parts(config, &chains, clock)?);
     let reloader = Reloader::start(&parts, Duration::from_secs(config.auth.reload_secs))?;
-    Ok(Sources { identities: Identities::new(parts, chains), reloader })
+    Ok(Sources { identities: Identities::new(Arc::clone(&parts), chains), reloader, parts })
+}
+
+/// Has `shared` told of the rules about topics, now and when they change.
+pub fn tell_rules(parts: &Arc<Parts>, shared: &Arc<Shared>) {
+    // The connections' share holds on to the sources: nobody holds on to it in turn.
+    let shared = Arc::downgrade(shared);
+    let told = move |rules| {
+        if let Some(shared) = Weak::upgrade(&shared) {
+            shared.set_rules(rules);
+        }
+    };
+    if let Some(rules) = &parts.rules {
+        rules.tell(told);
+    }
 }
 
 fn parts(
@@ -69,6 +85,7 @@ fn parts(
         passwords: passwords.transpose()?,
         tokens: tokens.transpose()?,
         callout: callout.transpose()?,
+        rules: Some(RuleSource::open(config.acl.file.clone(), config.acl_rules.clone())?),
     })
 }
 

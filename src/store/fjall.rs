@@ -4,7 +4,7 @@ use fjall::{Database, FormatVersion, Keyspace, KeyspaceCreateOptions, PersistMod
 
 use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
-use super::layout::{LABEL_KEY, entry_key, key_of, write_label};
+use super::layout::{LABEL_KEY, entry_key, entry_range, key_of, write_label};
 use super::space::occupied_bytes;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
@@ -99,12 +99,11 @@ impl Store for FjallStore {
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError> {
-        let start = entry_key(prefix.max(from));
-        let prefix = entry_key(prefix);
-        let mut entries = self.contained(|| Ok(self.engine.entries.range(start..)))?;
+        let range = entry_range(prefix, from);
+        let mut entries = self.contained(|| Ok(self.engine.entries.range(range)))?;
         let mut next = || entries.next().map(fjall::Guard::into_inner).transpose();
         while let Some((key, value)) = self.contained(&mut next)? {
-            if !key.starts_with(&prefix) || visit(key_of(&key), &value).is_break() {
+            if visit(key_of(&key), &value).is_break() {
                 break;
             }
         }

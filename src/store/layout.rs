@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use super::{KEY_BYTES_MAX, Operation, StoreError, VALUE_BYTES_MAX};
@@ -72,6 +73,19 @@ pub(super) fn entry_key(key: &[u8]) -> Vec<u8> {
     [&[ENTRY], key].concat()
 }
 
+/// Where the entries stand whose keys begin with `prefix`, from `from` on. It has an end: an engine
+/// that would go on to the next entry behind them might walk through a great many that are gone.
+pub(super) fn entry_range(prefix: &[u8], from: &[u8]) -> Range<Vec<u8>> {
+    let mut end = entry_key(prefix);
+    while end.last() == Some(&u8::MAX) {
+        end.pop();
+    }
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    entry_key(prefix.max(from)).min(end.clone())..end
+}
+
 /// Where a chunk of an entry stands: away from the entries, so that no key can be taken for the
 /// chunk of another.
 pub(super) fn chunk_key(key: &[u8], number: u32) -> Vec<u8> {
@@ -95,6 +109,20 @@ mod tests {
         let changes = changes(vec![put(b"1"), delete, put(b"2")]).expect("short enough");
 
         assert_eq!(changes, [(b"k".to_vec(), Some(b"2".to_vec()))].into());
+    }
+
+    #[test]
+    fn a_range_has_all_keys_of_its_prefix_and_no_other() {
+        for prefix in [&b""[..], b"p", b"p\xff", b"\xff\xff"] {
+            let inside = [prefix, b"\xff\xff"].concat();
+            let range = entry_range(prefix, b"");
+            assert!(range.contains(&entry_key(prefix)) && range.contains(&entry_key(&inside)));
+            assert!(!range.contains(&LABEL_KEY.to_vec()) && !range.contains(&vec![CHUNK]));
+        }
+        assert!(!entry_range(b"p", b"").contains(&entry_key(b"q")));
+        assert!(!entry_range(b"p", b"").contains(&entry_key(b"o\xff")));
+        assert!(!entry_range(b"p", b"pb").contains(&entry_key(b"pa")));
+        assert!(entry_range(b"p", b"q").is_empty());
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn key(kind: u8, position: u128, bytes_min: usize) -> Vec<u8> {
 }
 
 /// Opens the engine with journals of so many bytes.
-type Attempt<'a> = dyn FnMut(&[(PathBuf, u64)]) -> Result<(), StoreError> + 'a;
+type Attempt<'a> = dyn FnMut(&[Journal]) -> Result<(), StoreError> + 'a;
 
 /// fjall takes a journal that ends early for one that a crash has cut off, but not one that is damaged
 /// before its end. Finds how much of the journals it takes, and leaves that open; whether it takes any.
@@ -203,11 +203,14 @@ fn cut_journals(engine: &Path, attempt: &mut Attempt<'_>) -> Result<bool, StoreE
     Ok(false)
 }
 
+/// A file's name and its length.
+type Journal = (PathBuf, u64);
+
 /// How exactly the place of the damage is looked for.
 const CUT_BYTES: u64 = 4096;
 
 /// The journals of fjall, the oldest first, and their lengths.
-fn journals(engine: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+fn journals(engine: &Path) -> io::Result<Vec<Journal>> {
     let mut journals = Vec::new();
     for entry in fs::read_dir(engine)? {
         let entry = entry?;
@@ -216,13 +219,13 @@ fn journals(engine: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
             journals.push((name, entry.metadata()?.len()));
         }
     }
-    let number = |(name, _): &(PathBuf, u64)| name.file_stem()?.to_str()?.parse::<u64>().ok();
+    let number = |(name, _): &Journal| name.file_stem()?.to_str()?.parse::<u64>().ok();
     journals.sort_by_key(number);
     Ok(journals)
 }
 
 /// Leaves of the journals of a copy only these, cut to these lengths.
-fn keep(copy: &Path, kept: &[(PathBuf, u64)]) -> io::Result<()> {
+fn keep(copy: &Path, kept: &[Journal]) -> io::Result<()> {
     for (name, _) in journals(copy)? {
         match kept.iter().find(|(other, _)| *other == name) {
             Some((_, bytes)) => {
@@ -288,9 +291,9 @@ mod tests {
 
     #[test]
     fn a_gap_is_passed_over_and_noted() {
-        let holes: [&[std::ops::Range<u64>]; 4] = [&[10..20], &[0..1], &[99..200], &[3..4, 5..70]];
+        let holes = [vec![(10, 20)], vec![(0, 1)], vec![(99, 200)], vec![(3, 4), (5, 70)]];
         for holes in holes {
-            let salvage = salvage(holes.to_vec());
+            let salvage = salvage(&holes);
 
             let mut seen = Vec::new();
             let mut visit = |key: &[u8], _: &[u8]| {
@@ -299,7 +302,7 @@ mod tests {
             };
             salvage.scan(b"k", b"", &mut visit).expect("read");
 
-            let whole = |number: &u64| !holes.iter().any(|hole| hole.contains(number));
+            let whole = |at: &u64| !holes.iter().any(|(from, to)| (*from..*to).contains(at));
             assert_eq!(seen, (0..100).filter(whole).collect::<Vec<_>>(), "{holes:?}");
             assert_eq!(salvage.gaps().len(), holes.len(), "{:?}", salvage.gaps());
         }
@@ -307,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_there() {
-        let salvage = salvage(vec![10..20]);
+        let salvage = salvage(&[(10, 20)]);
         assert_eq!(salvage.get(&numbered(10)).expect("read"), None);
         assert_eq!(salvage.get(&numbered(20)).expect("read"), Some(Vec::new()));
         assert_eq!(salvage.gaps(), [(numbered(10), numbered(10))]);
@@ -316,13 +319,14 @@ mod tests {
     /// Cannot be read where it has holes.
     struct Holed {
         inner: MemoryStore,
-        holes: Vec<std::ops::Range<u64>>,
+        /// From the first to before the second.
+        holes: Vec<(u64, u64)>,
     }
 
     impl Holed {
         fn check(&self, key: &[u8]) -> Result<(), StoreError> {
             let number = (position(key) >> 64) as u64;
-            match self.holes.iter().any(|hole| hole.contains(&number)) {
+            match self.holes.iter().any(|(from, to)| (*from..*to).contains(&number)) {
                 true => Err(StoreError::damaged(Path::new("/data"), "a hole")),
                 false => Ok(()),
             }
@@ -363,12 +367,12 @@ mod tests {
         }
     }
 
-    fn salvage(holes: Vec<std::ops::Range<u64>>) -> Salvage {
+    fn salvage(holes: &[(u64, u64)]) -> Salvage {
         let mut inner = MemoryStore::default();
         let put = |number| Operation::Put { key: numbered(number), value: Vec::new() };
         inner.apply((0..100).map(put).collect()).expect("memory");
         let directory = PathBuf::from("/nowhere/at/all");
-        let store: Box<dyn Store> = Box::new(Holed { inner, holes });
+        let store: Box<dyn Store> = Box::new(Holed { inner, holes: holes.to_vec() });
         Salvage { store: Some(store), directory, gaps: RefCell::default() }
     }
 

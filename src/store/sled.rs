@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
-use super::layout::{Changes, LABEL_KEY, chunk_key, entry_key, key_of, write_label};
+use super::layout::{Changes, LABEL_KEY, chunk_key, entry_key, entry_range, key_of, write_label};
 use super::space::{occupied_bytes, sync_directory};
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
@@ -130,17 +130,14 @@ impl Store for SledStore {
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visitor<'_>) -> Result<(), StoreError> {
-        let start = entry_key(prefix.max(from));
-        let prefix = entry_key(prefix);
-        let mut entries = self.db.range(start..);
+        let mut entries = self.db.range(entry_range(prefix, from));
         let mut next = || {
             let entry = entries.next().transpose();
             entry.map_err(|error| explain(self.directory(), error))
         };
         while let Some((key, entry)) = contained(self.directory(), &mut next)? {
             self.touch(&key)?;
-            let is_inside = key.starts_with(&prefix);
-            if !is_inside || visit(key_of(&key), &self.value(key_of(&key), &entry)?).is_break() {
+            if visit(key_of(&key), &self.value(key_of(&key), &entry)?).is_break() {
                 break;
             }
         }

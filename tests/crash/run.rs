@@ -138,9 +138,11 @@ impl<'a> Run<'a> {
 
     /// What was on its way to a client still comes to it, or is lost with the broker.
     fn crash(&mut self, broker: Broker) {
-        match self.plan.spared {
-            true => self.spared = Some(broker),
-            false => broker.kill(),
+        if self.plan.spared {
+            self.cast.settle_connects(self.plan.patience);
+            self.spared = Some(broker);
+        } else {
+            broker.kill();
         }
         let Cast { clients, doomed, ledger } = &mut self.cast;
         ledger.note("over");

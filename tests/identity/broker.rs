@@ -40,6 +40,7 @@ pub struct Broker {
     /// In the order of the listeners.
     pub addresses: Vec<SocketAddr>,
     log: Log,
+    _directory: TempDir,
 }
 
 /// What a broker has logged so far.
@@ -54,7 +55,8 @@ impl Broker {
 
     /// With a whole configuration of so many listeners.
     pub fn with(config: &str, listeners: usize) -> Self {
-        let mut child = command(config).spawn().expect("the binary is built");
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut child = command(config, &directory).spawn().expect("the binary is built");
         let log = Log::default();
         let stderr = child.stderr.take().expect("a pipe");
         let kept = log.clone();
@@ -65,7 +67,7 @@ impl Broker {
         });
         log.wait_for("ready", 1);
         let addresses = log.lines().iter().filter_map(|line| listening_on(line)).collect();
-        let broker = Self { child, addresses, log };
+        let broker = Self { child, addresses, log, _directory: directory };
         assert_eq!(broker.addresses.len(), listeners);
         broker
     }
@@ -127,7 +129,8 @@ impl Drop for Broker {
 /// What a broker that does not start with this configuration says.
 pub fn refusal(auth: &str) -> String {
     let config = format!("[[listeners]]\naddress = '127.0.0.1:0'\n[auth]\n{auth}");
-    let output = command(&config).output().expect("the binary is built");
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = command(&config, &directory).output().expect("the binary is built");
     assert!(!output.status.success(), "it started");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -146,15 +149,14 @@ pub fn passwd(arguments: &[&str], file: &Path, user: &str, typed: &str) -> std::
     child.wait_with_output().expect("a child")
 }
 
-fn command(config: &str) -> Command {
-    let directory =
-        tempfile::Builder::new().prefix("fulmar-config").tempdir().expect("a directory");
-    // Read once, at the start: it may stay.
-    let path = directory.keep().join("fulmar.toml");
+/// The server with its configuration and its data in `directory`.
+fn command(config: &str, directory: &TempDir) -> Command {
+    let path = directory.path().join("fulmar.toml");
     let log = "[log]\nfaults_per_second_max = 10000\n[sys]\ninterval_secs = 0\n";
     std::fs::write(&path, format!("{config}\n{log}")).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
     command.arg("serve").arg("--config").arg(path);
+    command.arg("--data-dir").arg(directory.path().join("data"));
     command.stderr(Stdio::piped()).stdout(Stdio::null());
     command
 }

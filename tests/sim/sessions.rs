@@ -14,12 +14,13 @@
 //!
 //! - A crash ends every connection, and changes nothing else that a client has been told of: a
 //!   session that CONNACK spoke of is there, with its will. Where it takes back what nobody was told
-//!   of, both outcomes are right. A will of QoS 0, or of a session that ends with its connection,
-//!   may go down with the server.
+//!   of, both outcomes are right: if that is the end of a connection, the delay of its will begins
+//!   with the crash, and the client may be back before it is over. A will of QoS 0, or of a session
+//!   that ends with its connection, may go down with the server.
 //!
 //! At the very moment of an expiry both outcomes are right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use fulmar::codec::{ConnAck, Connect};
 use fulmar::request::EXPIRY_NEVER;
@@ -31,8 +32,8 @@ use crate::packets::Key;
 pub struct Sessions {
     clients: Vec<Session>,
     wills: BTreeMap<Key, Fate>,
-    /// Those that a crash cannot take away before they are published.
-    durable_wills: BTreeSet<Key>,
+    /// Those that a crash cannot take away before they are published: whose, and their delay.
+    durable_wills: BTreeMap<Key, (usize, u32)>,
     cut_by_us: Option<LinkId>,
 }
 
@@ -44,6 +45,8 @@ struct Session {
     ends_at: Option<Timestamp>,
     /// The will of the last connection while it waits for its delay.
     delayed: Option<(Key, Timestamp)>,
+    /// Wills that were due before a crash, and whose delay may begin anew with it.
+    delayed_again: Vec<(Key, Timestamp)>,
     /// Whether the server read the last DISCONNECT cannot be known, and so when the session ends.
     doubtful: bool,
     /// CONNACK has spoken of it.
@@ -99,7 +102,7 @@ enum Fate {
 impl Sessions {
     pub fn new(clients: usize) -> Self {
         let clients = (0..clients).map(|_| Session::default()).collect();
-        let (wills, durable_wills) = (BTreeMap::new(), BTreeSet::new());
+        let (wills, durable_wills) = (BTreeMap::new(), BTreeMap::new());
         Self { clients, wills, durable_wills, cut_by_us: None }
     }
 
@@ -128,6 +131,9 @@ impl Sessions {
             };
             self.wills
                 .insert(key, if now == due || session.doubtful { Fate::Either } else { fate });
+        }
+        for (key, _) in session.delayed_again.drain(..).filter(|(_, until)| now <= *until) {
+            self.wills.insert(key, Fate::Either);
         }
         let expiry_secs = requested_expiry(connect);
         let goes_on = expected == Expected::Present;
@@ -187,7 +193,8 @@ impl Sessions {
         connection.answered = true;
         let will = connection.will.filter(|will| will.qos > QoS::AtMostOnce);
         let outlives = connection.expiry_secs > 0;
-        self.durable_wills.extend(will.filter(|_| outlives).map(|will| will.key));
+        let durable = will.filter(|_| outlives).map(|will| (will.key, (client, will.delay_secs)));
+        self.durable_wills.extend(durable);
         let lasting = connection.expiry_secs == EXPIRY_NEVER;
         let session = &mut self.clients[client];
         (session.told, session.lasting) = (true, lasting);
@@ -231,11 +238,17 @@ impl Sessions {
     /// The server dies and comes back at once. `lossless`: everything that it had decided survives.
     pub fn crashed(&mut self, now: Timestamp, lossless: bool) {
         for (key, fate) in self.wills.iter_mut().filter(|(_, fate)| **fate != Fate::Armed) {
-            let durable = self.durable_wills.contains(key);
+            let durable = self.durable_wills.contains_key(key);
             let published = matches!(fate, Fate::Due(at) if *at <= now);
             let certain = if published { durable } else { lossless };
             if !certain {
                 *fate = Fate::Either;
+            } else if let Some((client, delay_secs)) =
+                self.durable_wills.get(key).filter(|_| !lossless)
+            {
+                // The end of its connection may be lost, and so be at this moment.
+                let again = now.plus_secs(u64::from(*delay_secs));
+                self.clients[*client].delayed_again.push((*key, again));
             }
         }
         for session in &mut self.clients {
@@ -296,7 +309,7 @@ impl Session {
         now: Timestamp,
         lossless: bool,
         wills: &mut BTreeMap<Key, Fate>,
-        durable_wills: &BTreeSet<Key>,
+        durable_wills: &BTreeMap<Key, (usize, u32)>,
     ) {
         let stays = self.told && self.lasting;
         let Some(connection) = self.connection.take() else {
@@ -314,7 +327,8 @@ impl Session {
             self.doubtful = !stays;
             self.ends_at = Some(Timestamp::NEVER);
         }
-        let open = connection.will.filter(|will| !certain || !durable_wills.contains(&will.key));
+        let open =
+            connection.will.filter(|will| !certain || !durable_wills.contains_key(&will.key));
         if let Some(ArmedWill { key, .. }) = open {
             self.delayed = None;
             wills.insert(key, Fate::Either);

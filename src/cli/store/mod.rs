@@ -119,17 +119,22 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> ExitCode {
     }
 }
 
-/// As typed, else as configured, else the one that has files there.
+/// As typed, else as configured; but where only another one has files, that one.
 fn engine(typed: Option<EngineName>, config: &Config, directory: &Path) -> Option<EngineKind> {
-    match (typed, config.store.engine) {
-        (Some(EngineName::Sled), _) | (None, config::Engine::Sled) => Some(EngineKind::Sled),
-        (Some(EngineName::Fjall), _) | (None, config::Engine::Fjall) => Some(EngineKind::Fjall),
-        (None, config::Engine::Memory) => {
-            let there = |engine: &EngineKind| directory.join(engine.name()).exists();
-            let mut found = [EngineKind::Sled, EngineKind::Fjall].into_iter().filter(there);
-            found.next().filter(|_| found.next().is_none())
-        }
+    match typed {
+        Some(EngineName::Sled) => return Some(EngineKind::Sled),
+        Some(EngineName::Fjall) => return Some(EngineKind::Fjall),
+        None => {}
     }
+    let configured = match config.store.engine {
+        config::Engine::Sled => Some(EngineKind::Sled),
+        config::Engine::Fjall => Some(EngineKind::Fjall),
+        config::Engine::Memory => None,
+    };
+    let there = |engine: &EngineKind| directory.join(engine.name()).exists();
+    let mut found = [EngineKind::Sled, EngineKind::Fjall].into_iter().filter(there);
+    let only_one = found.next().filter(|_| found.next().is_none());
+    configured.filter(there).or(only_one).or(configured)
 }
 
 fn place(engine: EngineKind, directory: &Path) -> Result<Place, Failure> {

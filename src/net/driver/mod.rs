@@ -214,7 +214,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while let Some(input) = scratch.inputs.pop_front() {
             match input {
                 Input::Request(request) => scratch.visit.requests.push_back(request),
-                Input::Connect(connect) => {
+                Input::Connect(mut connect) => {
+                    connect.origin = self.peer.origin();
                     self.clean_start = connect.clean_start;
                     scratch.visit.connect = Some(connect);
                 }

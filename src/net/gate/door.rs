@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Guard;
+use super::Gate;
 use crate::guard::{AddressGroup, AddressLimits, Addresses, Load, PaceLimits, Refusal};
 use crate::net::Seats;
 
 /// The way in by one listener: what it allows, within what all listeners allow together.
 pub struct Door {
-    pub(super) guard: Arc<Guard>,
+    pub(super) gate: Arc<Gate>,
     /// Of this listener, where it has a limit of its own.
     pub(super) connections: Option<Seats>,
     pub(super) unauthenticated: Option<Seats>,
@@ -53,13 +53,13 @@ impl Door {
     }
 
     fn take_seats(self: &Arc<Self>) -> Result<Admission, Refusal> {
-        if self.guard.load() == Load::Closed {
+        if self.gate.load() == Load::Closed {
             return Err(Refusal::Overload);
         }
         let all = [
-            (Some(&self.guard.connections), Refusal::Connections),
+            (Some(&self.gate.connections), Refusal::Connections),
             (self.connections.as_ref(), Refusal::ListenerConnections),
-            (Some(&self.guard.unauthenticated), Refusal::Unauthenticated),
+            (Some(&self.gate.unauthenticated), Refusal::Unauthenticated),
             (self.unauthenticated.as_ref(), Refusal::ListenerUnauthenticated),
         ];
         let full = all.iter().position(|(seats, _)| seats.is_some_and(|seats| !seats.enter()));
@@ -71,11 +71,11 @@ impl Door {
     }
 
     fn count(&self, refusal: Refusal) {
-        self.guard.counters.refuse(refusal);
+        self.gate.counters.refuse(refusal);
     }
 
     fn leave_unauthenticated(&self) {
-        self.guard.unauthenticated.leave();
+        self.gate.unauthenticated.leave();
         self.unauthenticated.iter().for_each(Seats::leave);
     }
 }
@@ -87,12 +87,12 @@ impl Admission {
     ///
     /// The limit that is reached; that is counted. The right to a socket is lost then.
     pub fn introduce(mut self, address: Option<SocketAddr>) -> Result<Self, Refusal> {
-        let guard = &self.door.guard;
-        let Some(group) = guard.group(address) else { return Ok(self) };
-        let admitted = match (guard.bans_address(group), &self.door.addresses) {
+        let gate = &self.door.gate;
+        let Some(group) = gate.group(address) else { return Ok(self) };
+        let admitted = match (gate.bans_address(group), &self.door.addresses) {
             (true, _) => Err(Refusal::Banned),
             (false, None) => return Ok(self),
-            (false, Some(addresses)) => addresses.lock().admit(group, guard.clock.now()),
+            (false, Some(addresses)) => addresses.lock().admit(group, gate.clock.now()),
         };
         admitted.inspect_err(|refusal| self.door.count(*refusal))?;
         self.group = Some(group);
@@ -106,7 +106,7 @@ impl Admission {
         }
         self.door.leave_unauthenticated();
         if let (Some(group), Some(addresses)) = (self.group, &self.door.addresses)
-            && !addresses.lock().handle_authenticated(group, self.door.guard.clock.now())
+            && !addresses.lock().handle_authenticated(group, self.door.gate.clock.now())
         {
             self.group = None;
         }
@@ -120,14 +120,14 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let Door { guard, connections, addresses, .. } = &*self.door;
-        guard.connections.leave();
+        let Door { gate, connections, addresses, .. } = &*self.door;
+        gate.connections.leave();
         connections.iter().for_each(Seats::leave);
         if !self.is_authenticated {
             self.door.leave_unauthenticated();
         }
         if let (Some(group), Some(addresses)) = (self.group, addresses) {
-            addresses.lock().leave(group, self.is_authenticated, guard.clock.now());
+            addresses.lock().leave(group, self.is_authenticated, gate.clock.now());
         }
     }
 }

@@ -30,7 +30,7 @@ use counters::Counters;
 ///
 /// Its locks are taken when somebody connects or leaves, never for a message, and each for a few
 /// look-ups; none is held together with another one.
-pub struct Guard {
+pub struct Gate {
     clock: Clock,
     /// One for each open socket.
     pub connections: Seats,
@@ -57,9 +57,9 @@ pub struct Guard {
     entropy: Entropy,
 }
 
-/// The numbers of a [`Guard`].
+/// The numbers of a [`Gate`].
 #[derive(Debug, Clone)]
-pub struct GuardSettings {
+pub struct GateSettings {
     /// Sockets open at a time.
     pub connections_max: usize,
     /// Those of them whose CONNECT has not been accepted.
@@ -94,9 +94,9 @@ pub struct TurnedAway {
     pub retry_after_secs: Option<u32>,
 }
 
-impl Guard {
+impl Gate {
     /// Nobody is there yet.
-    pub fn new(settings: GuardSettings, clock: Clock) -> Arc<Self> {
+    pub fn new(settings: GateSettings, clock: Clock) -> Arc<Self> {
         let entropy = Entropy::default();
         let mut hasher = || {
             let seeds = [(); 4].map(|()| entropy.draw());
@@ -132,7 +132,7 @@ impl Guard {
         let seeds = [(); 4].map(|()| self.entropy.draw());
         let hasher = RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]);
         Arc::new(Door {
-            guard: Arc::clone(self),
+            gate: Arc::clone(self),
             connections: limits.connections_max.map(Seats::of),
             unauthenticated: limits.unauthenticated_max.map(Seats::of),
             addresses: match limits.address {

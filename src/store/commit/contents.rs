@@ -1,12 +1,12 @@
 //! What a store holds, for tools: read in bounded memory, and written anew.
 
 mod filling;
+mod known;
 mod overlay;
 mod places;
 mod problem;
 mod queue;
 
-use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 pub use filling::Filling;
@@ -19,6 +19,7 @@ use super::{keys, refuse_format};
 use crate::journal::{Change, Image, SessionNumber};
 use crate::store::{Store, StoreError};
 use crate::types::{ClientId, Message, QoS, SubscriptionIds};
+use known::Known;
 use overlay::{Later, Overlay};
 use queue::Bodies;
 
@@ -233,7 +234,7 @@ impl Reading<'_> {
 
     /// Which sessions there are, and which of them has a client id that several have.
     fn read_owners(&mut self, overlay: &Overlay) -> Result<Known, Stop> {
-        let mut known = Known { ended: overlay.ended.clone(), ..Known::default() };
+        let mut known = Known::without(overlay.ended.clone());
         self.each(&[keys::HEAD], &mut |reading, blob| {
             reading.tell_record(keys::HEAD, &blob)?;
             let session = keys::number(&blob.key).map(SessionNumber);
@@ -367,39 +368,6 @@ impl Reading<'_> {
 
 /// Bytes of records that are read at a time.
 const PAGE_BYTES: usize = 256 * 1024;
-
-/// The sessions of a store.
-#[derive(Default)]
-struct Known {
-    numbers: BTreeSet<SessionNumber>,
-    newest: HashMap<ClientId, SessionNumber>,
-    /// Their client has a newer one: the store has lost their end.
-    superseded: BTreeSet<SessionNumber>,
-    /// Over, though not all of their records are gone.
-    ended: BTreeSet<SessionNumber>,
-}
-
-impl Known {
-    fn note(&mut self, session: SessionNumber, client_id: ClientId) {
-        if self.ended.contains(&session) || !self.numbers.insert(session) {
-            return;
-        }
-        let newest = self.newest.entry(client_id).or_insert(session);
-        let older = session.min(*newest);
-        if older != session.max(*newest) {
-            self.superseded.insert(older);
-            *newest = session.max(*newest);
-        }
-    }
-
-    fn owns(&self, session: SessionNumber) -> bool {
-        self.numbers.contains(&session) || self.ended.contains(&session)
-    }
-
-    fn told(&self) -> Vec<SessionNumber> {
-        self.numbers.difference(&self.superseded).copied().collect()
-    }
-}
 
 fn opened(change: &Change) -> Option<(SessionNumber, ClientId)> {
     match change {

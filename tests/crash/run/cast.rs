@@ -118,6 +118,22 @@ impl Cast {
         }
     }
 
+    /// Lets every CONNECT be answered. A broker that lives on might else see two of one client in the
+    /// wrong order, and let the connection that was left take over the one that came after it.
+    pub fn settle_connects(&mut self, patience: Duration) {
+        let Self { clients, doomed, ledger } = self;
+        for client in clients.iter_mut().chain(doomed) {
+            let since = Instant::now();
+            while client.is_connected() && !client.is_accepted() && since.elapsed() < patience {
+                match client.turn(ledger) {
+                    Turn::Closed => close(client, ledger),
+                    Turn::Idle => thread::sleep(PAUSE),
+                    Turn::Packet(_) => {}
+                }
+            }
+        }
+    }
+
     /// Lets everybody who stays do what they owe until `is_over`, or until nothing has come for as
     /// long as `patience`.
     pub fn settle_until(&mut self, patience: Duration, is_over: impl Fn(&Self) -> bool) {

@@ -133,10 +133,10 @@ fn the_whole_journal_is_folded_while_the_disk_is_full() {
     commits.submit(batch(1)).expect("taken");
 
     assert_eq!((durable.recv(), commits.state()), (Ok(Lsn(1)), CommitState::Full));
-    while commits.stats().fold_steps == 0 {
+    // Folding takes several steps.
+    while commits.stats().fold_steps == 0 || commits.stats().journal_bytes > 0 {
         thread::yield_now();
     }
-    assert_eq!(commits.stats().journal_bytes, 0);
     assert_eq!(commits.stats().full, 1);
 }
 
@@ -213,6 +213,8 @@ fn a_store_that_has_to_be_told_is_synced_when_its_time_has_come_and_at_the_end()
         Box::new(move |event| tell(&told, event)),
     )
     .expect("started");
+    // What an earlier process may have left unsynced.
+    assert_eq!(faulty.syncs.swap(0, Ordering::SeqCst), 1);
     commits.submit(batch(1)).expect("works");
     assert_eq!(durable.recv(), Ok(Lsn(1)));
     time.store(999, Ordering::SeqCst);
