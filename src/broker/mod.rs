@@ -10,6 +10,7 @@ mod conns;
 mod deliver;
 mod detach;
 mod full;
+mod guard_sys;
 mod guards;
 mod held_up;
 mod outgoing;
@@ -17,6 +18,7 @@ mod publish;
 mod replay;
 mod reserve;
 mod restore;
+mod scarce;
 mod sessions;
 mod settings;
 mod share;
@@ -64,6 +66,7 @@ pub struct Broker {
     replays: BTreeMap<SessionKey, VecDeque<Replay>>,
     timers: Timers,
     fullness: Fullness,
+    memory_is_short: bool,
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
@@ -100,6 +103,7 @@ impl Broker {
             replays: BTreeMap::new(),
             timers: Timers::default(),
             fullness: Fullness::default(),
+            memory_is_short: false,
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
             waiting: VecDeque::new(),
@@ -151,6 +155,10 @@ impl Broker {
             if conn.owes_reading(self.settings.replies_max)
                 || self.must_answer_first(conn, requests)
             {
+                return;
+            }
+            if self.must_hold_back(conn, requests) {
+                self.conns.get_mut(id).expect("just seen").held_back = true;
                 return;
             }
             let Some(request) = requests.pop_front() else { return };

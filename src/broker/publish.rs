@@ -39,6 +39,9 @@ impl Broker {
             self.acknowledge(id, packet, message.qos(), ReasonCode::Success, gate);
             return 0;
         }
+        if self.refuse_for_memory(id, key, packet, message, now, actions) {
+            return 0;
+        }
         if packet.is_some()
             && let Some(work) = self.turn_away(id, key, packet, message, now, actions)
         {
@@ -121,7 +124,7 @@ impl Broker {
 
     /// Whether the message may go its way; what is to be retained of it is then retained.
     ///
-    /// While the disk is full nothing new is retained: whoever gets an answer was turned away before.
+    /// While the disk is full or memory is short nothing new is retained: whoever gets an answer was turned away before.
     /// To clear a topic makes room.
     ///
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
@@ -139,7 +142,8 @@ impl Broker {
         if !message.retain() {
             return Ok(Lsn::NONE);
         }
-        if self.fullness.is_full() && !message.payload().is_empty() {
+        let no_room = self.fullness.is_full() || self.memory_is_short;
+        if no_room && !message.payload().is_empty() {
             self.stats.dropped.retained_full += 1;
             return Ok(Lsn::NONE);
         }

@@ -7,6 +7,8 @@ pub struct Stats {
     pub publishes_received: u64,
     /// Those of them that were not taken because the disk was full.
     pub turned_away: u64,
+    /// Those of QoS 1 and 2 that were refused because memory was short.
+    pub refused_for_memory: u64,
     /// PUBLISH packets to clients.
     pub publishes_sent: u64,
     /// Payload bytes in those from clients.

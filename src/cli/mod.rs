@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod bans;
 mod bench;
 mod certs;
 mod check;
@@ -46,6 +47,9 @@ enum Command {
     Passwd(passwd::Passwd),
     /// Look after the files of a broker that does not run.
     Store(store::Arguments),
+    /// Who is kept out by the broker that runs with this configuration.
+    #[command(subcommand)]
+    Bans(bans::Bans),
     /// Load a broker, whichever, and measure what it does.
     Bench(bench::Bench),
 }
@@ -80,6 +84,7 @@ Examples:
   fulmar certs dev                                certificates to try TLS with, in certs/
   fulmar passwd add passwords ann                 a user, and its password when asked for
   fulmar store verify --config fulmar.toml        is everything there that was kept?
+  fulmar bans list --config fulmar.toml           who is banned for now?
   fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
@@ -100,6 +105,7 @@ pub fn run(
     };
     let Arguments { command, options } = arguments;
     let run: Box<dyn FnOnce(Loaded) -> ExitCode> = match command {
+        Some(Command::Bans(command)) => Box::new(move |loaded| bans::run(&command, &loaded.config)),
         Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Bench(bench)) => return bench::run(bench),
         Some(Command::Certs(command)) => return certs::run(command),

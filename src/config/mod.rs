@@ -35,7 +35,9 @@ pub use log_filter::LogFilter;
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use reading::{Loaded, Origins, Sources, load};
 pub use render::{effective, reference};
-pub use sections::{Acl, Auth, Bans, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
+pub use sections::{
+    Acl, Auth, Bans, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp,
+};
 
 use crate::auth::rules::Rule;
 

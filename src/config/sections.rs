@@ -6,7 +6,7 @@ use super::{
     AddressRange, AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, MemoryMax,
     OnDamage, QueueFull, Section, SessionExpiryMax, ShareStrategy,
 };
-use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
+use crate::connection::{ALIASES_OUT_MAX, CONNECT_BYTES_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
 
 section! {
@@ -25,7 +25,7 @@ section! {
         /// Connections that have not had a CONNECT accepted; 0 for any number.
         unauthenticated_max: usize = 20_000, within 0..=10_000_000;
         /// Those of them from one address; 0 for any number.
-        unauthenticated_per_address_max: u32 = 2_000, within 0..=10_000_000;
+        unauthenticated_per_address_max: u32 = 1_000, within 0..=10_000_000;
         /// Addresses that no limit for one address holds, and that are never banned.
         exempt_addresses: Vec<AddressRange> = AddressRange::loopback();
         /// Seconds in which a new connection must have its CONNECT accepted.
@@ -36,6 +36,8 @@ section! {
         handshake_timeout_secs: u64 = 10, within 1..=3_600;
         /// Bytes of one packet; a client that sends a longer one is disconnected.
         packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
+        /// Bytes of a CONNECT packet: what anybody may send whom nobody knows yet.
+        connect_bytes_max: u32 = 131_072, within 128..=CONNECT_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.
         topic_levels_max: usize = 201, within 1..=1_000;
         /// Bytes of a client identifier; 23 are every client's right.

@@ -71,6 +71,21 @@ struct Place {
     number: u64,
 }
 
+impl BanRules {
+    /// Nobody is ever banned.
+    pub fn nobody() -> Self {
+        Self {
+            window_secs: 60,
+            connects_max: None,
+            address_failures_max: None,
+            user_failures_max: None,
+            ban_secs: 60,
+            ban_secs_max: 3_600,
+            entries_max: 1,
+        }
+    }
+}
+
 impl Bans {
     /// Nobody is banned. `hasher` is seeded so that nobody chooses names that collide.
     pub fn new(rules: BanRules, hasher: RandomState) -> Self {
@@ -157,6 +172,11 @@ impl Bans {
             let subject = subject.clone();
             self.remove(&subject);
         }
+        self.banned
+    }
+
+    /// How many are banned, those whose time is over since [`Self::advance`] among them.
+    pub fn banned(&self) -> usize {
         self.banned
     }
 

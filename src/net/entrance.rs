@@ -9,9 +9,10 @@ use tokio_rustls::server::TlsStream;
 use super::proxy::{ReadError, read_header};
 use super::tls::{Tls, handshake};
 use super::websocket::{UpgradeError, WebSocket, upgrade};
-use super::{Driver, Seat, Shared, dismiss};
+use super::{Admission, Door, Driver, Shared, dismiss};
 use crate::auth::{Certificate, PeerInfo};
 use crate::config;
+use crate::guard;
 
 /// The way from a listener to the driver of a connection: whatever stands between the socket and
 /// MQTT, in this order: PROXY header, TLS, WebSocket.
@@ -24,6 +25,8 @@ pub struct Entrance {
     pub tls: Option<Arc<Tls>>,
     /// WebSocket, where it is spoken.
     pub websocket: Option<config::WebSocket>,
+    /// Who comes in.
+    pub door: Arc<Door>,
     /// For all of these together.
     pub handshake_timeout: Duration,
     /// The server.
@@ -40,6 +43,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 enum Refusal {
     #[error("it comes from an address that is not in proxy_trusted")]
     Untrusted,
+    #[error("{0}")]
+    Gate(#[from] guard::Refusal),
     #[error("PROXY protocol: {0}")]
     Proxy(#[from] ReadError),
     #[error("TLS: {0}")]
@@ -60,34 +65,39 @@ enum Opened<S> {
 impl Entrance {
     /// Lets in what connected from `address`, if there is a seat.
     pub fn admit<S: Stream>(self: &Arc<Self>, socket: S, address: Option<SocketAddr>) {
-        let peer = PeerInfo { address, ..self.peer.clone() };
-        let Some(seat) = self.shared.connections.take() else {
-            if self.shared.mistakes.admit(self.shared.clock.now()) {
-                let address = shown(&peer);
-                tracing::warn!(address, "connection closed: connections_max is reached");
-            }
-            return;
+        // Behind a proxy the limits for one address wait until that address is known.
+        let counted = address.filter(|_| self.proxy.is_none());
+        let admission = match self.door.admit(counted) {
+            Ok(admission) => admission,
+            Err(refusal) => return self.log_refusal(refusal, address),
         };
+        let peer = PeerInfo { address, ..self.peer.clone() };
         if self.proxy.is_none() && self.tls.is_none() && self.websocket.is_none() {
-            tokio::spawn(Driver::new(socket, peer, Arc::clone(&self.shared), seat));
+            tokio::spawn(Driver::new(socket, peer, Arc::clone(&self.shared), admission));
         } else {
-            tokio::spawn(Arc::clone(self).enter(socket, peer, seat));
+            tokio::spawn(Arc::clone(self).enter(socket, peer, admission));
         }
     }
 
     /// The driver is a task of its own: one that stands is not as large as its handshake was.
-    async fn enter<S: Stream>(self: Arc<Self>, socket: S, mut peer: PeerInfo, seat: Seat) {
+    async fn enter<S: Stream>(
+        self: Arc<Self>,
+        socket: S,
+        mut peer: PeerInfo,
+        mut admission: Admission,
+    ) {
         let shared = || Arc::clone(&self.shared);
-        match self.open(socket, &mut peer).await {
+        match self.open(socket, &mut peer, &mut admission).await {
             Ok(Opened::Plain(socket)) => {
-                tokio::spawn(Driver::new(socket, peer, shared(), seat));
+                tokio::spawn(Driver::new(socket, peer, shared(), admission));
             }
             Ok(Opened::Tls(socket)) => {
-                tokio::spawn(Driver::new(socket, peer, shared(), seat));
+                tokio::spawn(Driver::new(socket, peer, shared(), admission));
             }
             Ok(Opened::WebSocket(socket)) => {
-                tokio::spawn(Driver::new(socket, peer, shared(), seat));
+                tokio::spawn(Driver::new(socket, peer, shared(), admission));
             }
+            Err(Refusal::Gate(refusal)) => self.log_refusal(refusal, peer.address),
             Err(refusal) => self.log(&refusal, &peer),
         }
     }
@@ -96,12 +106,15 @@ impl Entrance {
         &self,
         mut socket: S,
         peer: &mut PeerInfo,
+        admission: &mut Admission,
     ) -> Result<Opened<S>, Refusal> {
         // One moment for all steps, by the clock that the steps wait with.
         let until = tokio::time::sleep(self.handshake_timeout).deadline();
         if let Some(proxy) = &self.proxy {
             let header = timeout_at(until, introduce(&mut socket, proxy, peer));
-            header.await.map_err(|_| Refusal::Timeout("the PROXY header"))??;
+            let is_known = header.await.map_err(|_| Refusal::Timeout("the PROXY header"))??;
+            // A proxy that speaks for itself is no client that could be too many.
+            admission.introduce(peer.address.filter(|_| is_known))?;
         }
         let Some(tls) = &self.tls else {
             return match &self.websocket {
@@ -122,9 +135,17 @@ impl Entrance {
         }
     }
 
+    /// One line for each, as long as they are few.
+    fn log_refusal(&self, refusal: guard::Refusal, address: Option<SocketAddr>) {
+        if self.shared.gate.log.admit(self.shared.clock.now()) {
+            let (address, listener) = (shown(address), &*self.peer.listener);
+            tracing::warn!(address, listener, why = refusal.why(), "connection refused");
+        }
+    }
+
     /// A connection that was only lost is no event: a port check, a scan.
     fn log(&self, refusal: &Refusal, peer: &PeerInfo) {
-        let (address, listener) = (shown(peer), &*peer.listener);
+        let (address, listener) = (shown(peer.address), &*peer.listener);
         if refusal.is_mistake() && self.shared.mistakes.admit(self.shared.clock.now()) {
             tracing::warn!(address, listener, what = %refusal, "client at fault");
         } else {
@@ -133,12 +154,12 @@ impl Entrance {
     }
 }
 
-/// Reads for whom the proxy connected.
+/// Reads for whom the proxy connected; whether it says that.
 async fn introduce(
     socket: &mut impl Stream,
     proxy: &config::Proxy,
     peer: &mut PeerInfo,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let trusted = |address: SocketAddr| proxy.trusted.iter().any(|it| it.contains(address.ip()));
     if !peer.address.is_none_or(trusted) {
         return Err(Refusal::Untrusted);
@@ -148,7 +169,7 @@ async fn introduce(
         peer.address = Some(source);
     }
     peer.certificate = header.common_name.map(|name| Arc::new(vouched_for(name)));
-    Ok(())
+    Ok(header.source.is_some())
 }
 
 /// What a proxy tells of a certificate that it has verified: nothing but its name.
@@ -183,11 +204,12 @@ impl Refusal {
         match self {
             Self::Tls(error) => error.kind() == std::io::ErrorKind::InvalidData,
             Self::Proxy(ReadError::Lost(_)) | Self::WebSocket(UpgradeError::Lost(_)) => false,
+            Self::Gate(_) => false,
             _ => true,
         }
     }
 }
 
-fn shown(peer: &PeerInfo) -> String {
-    peer.address.map_or_else(|| "unknown".into(), |address| address.to_string())
+fn shown(address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| "unknown".into(), |address| address.to_string())
 }

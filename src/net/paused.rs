@@ -34,6 +34,29 @@ impl Shared {
         self.commits.is_congested()
     }
 
+    /// Nothing is read from this connection for a while, or again: its client publishes too fast.
+    pub(super) fn pace(&self, link: &Link, paced: bool) {
+        let Some(conn) = link.conn else { return };
+        self.act(|core, now, _| match paced {
+            true => core.broker.handle_paced(conn),
+            false => core.broker.handle_unpaced(conn, now),
+        });
+    }
+
+    /// Takes note of how much memory is in use, and has the broker begin nothing new if that is too
+    /// much.
+    pub fn note_memory(&self, bytes: u64) {
+        let short = self.gate.note_memory(bytes);
+        self.act(|core, now, actions| core.broker.handle_memory_short(short, now, actions));
+    }
+
+    /// How long it takes to get at the broker.
+    pub fn lock_micros(&self) -> u64 {
+        let before = self.clock.micros();
+        self.act(|_, _, _| ());
+        self.clock.micros() - before
+    }
+
     /// Has those read from that were paused, if the store has caught up.
     pub(super) fn resume_paused(&self) {
         if self.commits.is_congested() {

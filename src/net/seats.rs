@@ -18,7 +18,12 @@ pub struct Seat(Arc<Seats>);
 impl Seats {
     /// `max` places, all free.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, taken: AtomicUsize::new(0), emptied: Notify::new() })
+        Arc::new(Self::of(max))
+    }
+
+    /// The same, for whoever counts without [`Seat`]s.
+    pub fn of(max: usize) -> Self {
+        Self { max, taken: AtomicUsize::new(0), emptied: Notify::new() }
     }
 
     /// A place, unless all are taken.

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::paused::Paused;
-use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
+use super::{Clock, Entropy, Gate, GateSettings, Mistakes, Seats, WakeCell};
 use crate::auth::Authenticator;
 use crate::auth::rules::Rules;
 use crate::broker::{Actions, Broker, Budget};
@@ -50,8 +50,8 @@ pub struct Shared {
     pub entropy: Entropy,
     /// What the log says about peers.
     pub mistakes: Mistakes,
-    /// One for each open socket.
-    pub connections: Arc<Seats>,
+    /// What keeps clients out that want too much.
+    pub gate: Arc<Gate>,
     /// One for each connection whose CONNECT was accepted, until its socket is closed.
     pub clients: Arc<Seats>,
     /// Between the opening of a socket and the acceptance of its CONNECT.
@@ -72,8 +72,8 @@ pub struct Setup {
     pub connect_timeout: Duration,
     /// The most that an authentication begun during a connection takes, the client's turns included.
     pub re_authentication_timeout: Duration,
-    /// Sockets open at a time.
-    pub connections_max: usize,
+    /// What keeps clients out that want too much.
+    pub gate: GateSettings,
     /// Log lines a second about what peers do wrong.
     pub mistakes_per_second: u32,
 }
@@ -146,7 +146,7 @@ impl Shared {
             clock,
             entropy: Entropy::default(),
             mistakes: Mistakes::new(setup.mistakes_per_second),
-            connections: Seats::new(setup.connections_max),
+            gate: Gate::new(setup.gate, clock),
             clients: Seats::new(usize::MAX),
             connect_timeout: setup.connect_timeout,
             re_authentication_timeout: setup.re_authentication_timeout,
@@ -196,12 +196,13 @@ impl Shared {
 
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
-        let report = self.store_report();
+        let (report, guarded) = (self.store_report(), self.gate.report());
         self.act(|core, now, actions| {
             if report.state == StoreState::Failed {
                 self.fail(core, actions);
             }
             core.broker.handle_store_report(report);
+            core.broker.handle_guard_report(guarded);
             core.broker.handle_deadline(now, actions);
             core.broker.next_deadline()
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::settings;
+use super::{protection, settings};
 use crate::auth::PeerInfo;
 use crate::config::{self, Config, Endpoint, Listener};
 use crate::net::tls::{FileProblem, Tls};
@@ -84,6 +84,7 @@ pub fn start_all(
                 allow_anonymous: listener.allow_anonymous,
                 ..PeerInfo::default()
             },
+            door: shared.gate.door(protection::door(config, &listener.limits)),
             proxy: listener.proxy,
             tls,
             websocket: listener.websocket,

@@ -1,16 +1,20 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
+mod control;
 mod deadlines;
 mod identity;
 mod listeners;
 pub mod log;
+mod memory;
 mod persistence;
+mod protection;
 mod recovery;
 mod reload;
 mod running;
 mod settings;
 mod signals;
 mod supervisor;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +24,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use control::path as control_path;
 pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
@@ -145,6 +150,10 @@ impl Server {
             }
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
+            tasks.spawn(watch::keep(Arc::clone(&shared)));
+            if let Some(socket) = control::open(&config) {
+                tasks.spawn(control::obey(socket, Arc::clone(&shared)));
+            }
             tasks.spawn(signals::reload_on_hangup(reloader));
             tracing::info!("ready");
             supervisor.ready();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::protection;
 use crate::auth::Authenticator;
 use crate::broker::Settings;
 use crate::config::{self, Config, SessionExpiryMax};
@@ -72,7 +73,7 @@ pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
         re_authentication_timeout: Duration::from_secs(
             config.limits.re_authentication_timeout_secs,
         ),
-        connections_max: config.limits.connections_max,
+        gate: protection::gate(config),
         mistakes_per_second: config.log.faults_per_second_max,
     }
 }
@@ -108,6 +109,7 @@ fn connection(config: &Config) -> Limits {
         check_payload_format: mqtt.check_payload_format,
         allow_zero_length_client_id: mqtt.allow_empty_client_id,
         topic_levels_max: limits.topic_levels_max,
+        connect_bytes_max: to_usize(u64::from(limits.connect_bytes_max)),
         client_id_bytes_max: limits.client_id_bytes_max,
         durability: mqtt.announce_durability.then(|| config.store.durability.name()),
         response_information: (!information.is_empty()).then(|| information.clone()),

@@ -19,14 +19,31 @@ const EDGES: &[(&str, &[&str])] = &[
     ("session", &["codec", "journal", "request", "types"]),
     ("subscriptions", &["types"]),
     ("retained", &["types"]),
+    ("guard", &["types"]),
     ("auth", &["request", "types"]),
     // L3: neither connection nor codec
-    ("broker", &["auth", "journal", "request", "retained", "session", "subscriptions", "types"]),
+    (
+        "broker",
+        &["auth", "guard", "journal", "request", "retained", "session", "subscriptions", "types"],
+    ),
     // L4
     ("store", &["journal", "request", "types"]),
     ("config", &["auth", "broker", "connection", "retained", "session", "subscriptions", "types"]),
     // L5
-    ("net", &["auth", "broker", "config", "connection", "journal", "request", "store", "types"]),
+    (
+        "net",
+        &[
+            "auth",
+            "broker",
+            "config",
+            "connection",
+            "guard",
+            "journal",
+            "request",
+            "store",
+            "types",
+        ],
+    ),
     ("identity", &["auth", "net", "request", "types"]),
     // L6
     (
@@ -36,6 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "broker",
             "config",
             "connection",
+            "guard",
             "identity",
             "journal",
             "net",

@@ -12,6 +12,7 @@ mod farewell;
 mod inbox;
 mod log;
 mod outbox;
+mod pacing;
 mod question;
 mod scratch;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 pub use farewell::{FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX};
 pub use scratch::READ_BYTES;
 
+use super::gate::{Admission, Member};
 use super::seats::Seat;
 use super::shared::{Link, Shared, Traffic};
 use crate::auth::PeerInfo;
@@ -71,7 +73,9 @@ pub struct Driver<S> {
     /// What the broker has been told of [`Self::traffic`].
     counted: Traffic,
     client_seat: Option<Seat>,
-    _seat: Seat,
+    /// What holds the client, where anything does that holds one client or one user.
+    member: Option<Box<Member>>,
+    admission: Admission,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +98,9 @@ enum Round {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Serves `socket`, which holds `seat`. The time for its CONNECT begins here.
+    /// Serves `socket`, which was let in with `admission`. The time for its CONNECT begins here.
     /// To be called within a runtime.
-    pub fn new(socket: S, peer: PeerInfo, shared: Arc<Shared>, seat: Seat) -> Self {
+    pub fn new(socket: S, peer: PeerInfo, shared: Arc<Shared>, admission: Admission) -> Self {
         Self {
             socket,
             peer,
@@ -116,8 +120,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             started: shared.clock.now(),
             counted: Traffic::default(),
             client_seat: None,
+            member: None,
             shared,
-            _seat: seat,
+            admission,
         }
     }
 
@@ -173,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.question.is_open() && !self.inbox.is_empty() {
             return false;
         }
-        if self.shared.must_pause(&self.link) {
+        if self.shared.must_pause(&self.link) || self.must_rest(cx) {
             return false;
         }
         let (shared, connection) = (&self.shared, &mut self.connection);
@@ -213,14 +218,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut asked = false;
         while let Some(input) = scratch.inputs.pop_front() {
             match input {
-                Input::Request(request) => scratch.visit.requests.push_back(request),
+                Input::Request(request) => {
+                    let request = self.pace(request);
+                    scratch.visit.requests.push_back(request);
+                }
                 Input::Connect(mut connect) => {
                     connect.origin = self.peer.origin();
                     self.clean_start = connect.clean_start;
-                    scratch.visit.connect = Some(connect);
+                    scratch.visit.connect = self.admit(connect);
                 }
                 Input::Auth(question) => {
-                    asked |= self.ask(&question, scratch);
+                    asked |= self.turn_away(&question) || self.ask(&question, scratch);
                 }
                 Input::Fault(fault) => self.fault = Some(fault),
             }
@@ -244,6 +252,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if is_new && self.link.conn.is_some() {
             self.time_credentials();
             self.client_seat = self.shared.clients.take();
+            self.admission.handle_authenticated();
         }
         is_new || visit.requests.len() < brought || !visit.outgoing.is_empty()
     }

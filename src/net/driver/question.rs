@@ -15,15 +15,22 @@ use crate::types::ReasonCode;
 /// socket is still read, until something has come: that is all that is kept unread.
 #[derive(Default)]
 pub struct Question {
-    answer: Option<Pin<Box<dyn Future<Output = AuthAnswer> + Send>>>,
+    asked: Option<Box<Asked>>,
     /// When the credentials expire.
     valid_until: Option<Instant>,
+}
+
+/// A question that is open.
+struct Asked {
+    answer: Pin<Box<dyn Future<Output = AuthAnswer> + Send>>,
+    /// The user name that the client gave.
+    user: Option<Box<str>>,
 }
 
 impl Question {
     /// Whether an answer is due.
     pub fn is_open(&self) -> bool {
-        self.answer.is_some()
+        self.asked.is_some()
     }
 }
 
@@ -34,8 +41,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.time_re_authentication();
         }
         match self.shared.authenticator.decide(question, &self.peer) {
-            Decision::Now(answer) => self.handle_answer(answer, scratch),
-            Decision::Later(answer) => self.question.answer = Some(answer),
+            Decision::Now(answer) => self.handle_answer(answer, user_of(question), scratch),
+            Decision::Later(answer) => {
+                let user = user_of(question).map(Box::from);
+                self.question.asked = Some(Box::new(Asked { answer, user }));
+            }
         }
         !self.question.is_open()
     }
@@ -45,16 +55,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.is_closing() {
             return false;
         }
-        let Some(answer) = &mut self.question.answer else { return false };
-        let Poll::Ready(answer) = answer.as_mut().poll(cx) else { return false };
-        self.question.answer = None;
-        self.handle_answer(answer, scratch);
+        let Some(asked) = &mut self.question.asked else { return false };
+        let Poll::Ready(answer) = asked.answer.as_mut().poll(cx) else { return false };
+        let user = self.question.asked.take().and_then(|asked| asked.user);
+        self.handle_answer(answer, user.as_deref(), scratch);
         self.receive_left(scratch);
         self.sort_all(scratch);
         true
     }
 
-    fn handle_answer(&mut self, answer: AuthAnswer, scratch: &mut Scratch) {
+    fn handle_answer(&mut self, answer: AuthAnswer, user: Option<&str>, scratch: &mut Scratch) {
+        if is_failed_login(&answer) {
+            self.shared.gate.handle_failed_login(&self.peer, user);
+        }
         if let AuthAnswer::Accept { valid_for, .. } = &answer {
             self.question.valid_until = valid_for.map(|time| sleep(time).deadline());
             if self.link.conn.is_some() {
@@ -89,4 +102,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
         self.connection.encode(close, self.shared.clock.now(), &mut self.outbox.output);
     }
+}
+
+/// The user name in a CONNECT; that of an exchange stands in data that only its method can read.
+fn user_of(question: &AuthRequest) -> Option<&str> {
+    match question {
+        AuthRequest::Credentials { username, .. } => username.as_deref(),
+        _ => None,
+    }
+}
+
+/// Whether the client is to blame: a server that is too busy to look has found nothing wrong.
+fn is_failed_login(answer: &AuthAnswer) -> bool {
+    use ReasonCode::{BadUserNameOrPassword, NotAuthorized};
+    matches!(answer, AuthAnswer::Refuse { reason: BadUserNameOrPassword | NotAuthorized, .. })
 }

@@ -48,8 +48,9 @@ impl Door {
     ///
     /// The limit that is reached; that is counted.
     pub fn admit(self: &Arc<Self>, address: Option<SocketAddr>) -> Result<Admission, Refusal> {
-        let admission = self.take_seats().inspect_err(|refusal| self.count(*refusal))?;
-        admission.introduce(address)
+        let mut admission = self.take_seats().inspect_err(|refusal| self.count(*refusal))?;
+        admission.introduce(address)?;
+        Ok(admission)
     }
 
     fn take_seats(self: &Arc<Self>) -> Result<Admission, Refusal> {
@@ -85,18 +86,18 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// The limit that is reached; that is counted. The right to a socket is lost then.
-    pub fn introduce(mut self, address: Option<SocketAddr>) -> Result<Self, Refusal> {
+    /// The limit that is reached; that is counted.
+    pub fn introduce(&mut self, address: Option<SocketAddr>) -> Result<(), Refusal> {
         let gate = &self.door.gate;
-        let Some(group) = gate.group(address) else { return Ok(self) };
+        let Some(group) = gate.group(address) else { return Ok(()) };
         let admitted = match (gate.bans_address(group), &self.door.addresses) {
             (true, _) => Err(Refusal::Banned),
-            (false, None) => return Ok(self),
+            (false, None) => return Ok(()),
             (false, Some(addresses)) => addresses.lock().admit(group, gate.clock.now()),
         };
         admitted.inspect_err(|refusal| self.door.count(*refusal))?;
         self.group = Some(group);
-        Ok(self)
+        Ok(())
     }
 
     /// The CONNECT that came over the socket was accepted.

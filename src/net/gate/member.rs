@@ -73,11 +73,10 @@ impl Member {
 
     /// Whether more is to be read. Where not, the task of `cx` is woken when it may be.
     pub fn poll_reading(&mut self, now: Timestamp, cx: &mut Context<'_>) -> Reading {
-        let rested = match &mut self.rest {
-            None => false,
-            Some(rest) if rest.as_mut().poll(cx).is_pending() => return Reading::Pauses,
-            Some(_) => true,
-        };
+        let rested = self.rest.is_some();
+        if self.rest.as_mut().is_some_and(|rest| rest.as_mut().poll(cx).is_pending()) {
+            return Reading::Pauses;
+        }
         self.rest = None;
         let Some(until) = self.owes_until(now) else {
             return if rested { Reading::OnAgain } else { Reading::On };

@@ -14,7 +14,7 @@ use ahash::RandomState;
 use parking_lot::Mutex;
 
 pub use door::{Admission, Door, DoorLimits};
-pub use member::Member;
+pub use member::{Member, Reading};
 
 use super::{Clock, Entropy, Mistakes, Seats};
 use crate::auth::PeerInfo;
@@ -85,6 +85,25 @@ pub struct GateSettings {
     pub refusals_logged_per_second: u32,
 }
 
+impl GateSettings {
+    /// Everybody comes in and nobody is banned: for servers whose clients are known.
+    pub fn unlimited() -> Self {
+        Self {
+            connections_max: usize::MAX,
+            unauthenticated_max: usize::MAX,
+            address: AddressLimits::default(),
+            user_connections_max: None,
+            user_pace: PaceLimits::default(),
+            exempt: Vec::new(),
+            bans: BanRules::nobody(),
+            overload: OverloadMarks::default(),
+            memory_bytes_max: 0,
+            retry_after_secs: 10,
+            refusals_logged_per_second: 10,
+        }
+    }
+}
+
 /// Somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TurnedAway {
@@ -98,7 +117,7 @@ impl Gate {
     /// Nobody is there yet.
     pub fn new(settings: GateSettings, clock: Clock) -> Arc<Self> {
         let entropy = Entropy::default();
-        let mut hasher = || {
+        let hasher = || {
             let seeds = [(); 4].map(|()| entropy.draw());
             RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3])
         };
@@ -218,7 +237,9 @@ impl Gate {
             let late_ms = late.as_millis() as u64;
             match load {
                 Load::Normal => tracing::info!(late_ms, "overload is over: new clients come in"),
-                Load::Busy => tracing::warn!(late_ms, "overload: new clients are told to come later"),
+                Load::Busy => {
+                    tracing::warn!(late_ms, "overload: new clients are told to come later")
+                }
                 Load::Closed => tracing::error!(late_ms, "overload: new connections are closed"),
             }
         }
@@ -285,7 +306,8 @@ impl Gate {
         }
         let now = self.clock.now();
         let bans = self.bans.lock();
-        let client = |group| bans.bans_address(group, now) || bans.bans_client(group, client_id, now);
+        let client =
+            |group| bans.bans_address(group, now) || bans.bans_client(group, client_id, now);
         self.group(peer.address).is_some_and(client)
             || user.is_some_and(|user| bans.bans_user(user, now))
     }

@@ -17,7 +17,7 @@ use super::*;
 use crate::auth::{Authenticator, NoCredentials};
 use crate::broker::{Broker, Settings};
 use crate::connection::Limits;
-use crate::net::{PULL_BYTES_MAX, Seats};
+use crate::net::PULL_BYTES_MAX;
 use stage::*;
 
 const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
@@ -300,10 +300,10 @@ async fn a_disconnect_counts_though_the_socket_takes_no_more_bytes() {
 async fn a_seat_is_free_again_when_its_connection_is_over() {
     let server = TestServer::start();
     let (client, task) = server.connected("c").await;
-    assert_eq!((server.shared.connections.taken(), server.shared.clients.taken()), (1, 1));
+    assert_eq!((server.shared.gate.connections.taken(), server.shared.clients.taken()), (1, 1));
 
     drop(client);
     task.await.expect("over");
 
-    assert_eq!((server.shared.connections.taken(), server.shared.clients.taken()), (0, 0));
+    assert_eq!((server.shared.gate.connections.taken(), server.shared.clients.taken()), (0, 0));
 }

@@ -3,7 +3,7 @@
 use std::sync::{OnceLock, Weak};
 
 use super::*;
-use crate::net::{Clock, Setup};
+use crate::net::{Clock, DoorLimits, GateSettings, Setup};
 use crate::store::{CommitSettings, Commits, Store};
 use crate::types::Lsn;
 
@@ -42,8 +42,9 @@ impl TestServer {
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
         let peer = PeerInfo { allow_anonymous: true, ..PeerInfo::default() };
-        let seat = Seats::take(&self.shared.connections).expect("seats enough");
-        Driver::new(socket, peer, Arc::clone(&self.shared), seat)
+        let door = self.shared.gate.door(DoorLimits::default());
+        let admission = door.admit(None).expect("room enough");
+        Driver::new(socket, peer, Arc::clone(&self.shared), admission)
     }
 
     pub fn open(&self) -> (DuplexStream, JoinHandle<()>) {
@@ -66,7 +67,7 @@ fn setup(authenticator: impl Authenticator + 'static) -> Setup {
         authenticator: Box::new(authenticator),
         connect_timeout: CONNECT_TIMEOUT,
         re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
-        connections_max: 1000,
+        gate: GateSettings::unlimited(),
         mistakes_per_second: 1000,
     }
 }
