@@ -299,6 +299,12 @@ impl Shell {
         self.run();
     }
 
+    /// Too much memory is in use, or there is enough again.
+    pub fn set_memory_short(&mut self, short: bool) {
+        self.with_broker(|broker, now, actions| broker.handle_memory_short(short, now, actions));
+        self.run();
+    }
+
     /// Runs every link that has something to do until none has.
     fn run(&mut self) {
         while let Some(id) = self.due.pop_first() {

@@ -103,6 +103,11 @@ impl World {
         self.shell.borrow_mut().set_disk_full(full);
     }
 
+    /// Too much memory is in use, or there is enough again.
+    pub fn set_memory_short(&self, short: bool) {
+        self.shell.borrow_mut().set_memory_short(short);
+    }
+
     /// What the broker has counted.
     pub fn stats(&self) -> Ref<'_, Stats> {
         Ref::map(self.shell.borrow(), |shell| shell.broker.stats())

@@ -101,6 +101,12 @@ impl Rig {
         output.bytes
     }
 
+    fn turn_away(&mut self, reason: ReasonCode, retry_after_secs: Option<u32>) -> Vec<u8> {
+        let mut output = Output::default();
+        self.connection.turn_away(reason, "full", retry_after_secs, &mut output);
+        output.bytes
+    }
+
     /// The one request that `bytes` are.
     fn request(&mut self, bytes: &[u8]) -> Request {
         self.receive(bytes);

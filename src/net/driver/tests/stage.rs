@@ -1,14 +1,19 @@
 //! A server in virtual time whose clients are pipes.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{OnceLock, Weak};
 
 use super::*;
-use crate::net::{Clock, DoorLimits, GateSettings, Setup};
+use crate::net::{Clock, Door, DoorLimits, GateSettings, Setup};
 use crate::store::{CommitSettings, Commits, Store};
 use crate::types::Lsn;
 
+/// Where all clients come from.
+pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 50_000);
+
 pub struct TestServer {
     pub shared: Arc<Shared>,
+    door: Arc<Door>,
 }
 
 impl TestServer {
@@ -19,7 +24,23 @@ impl TestServer {
     pub fn with(authenticator: impl Authenticator + 'static) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup(authenticator))) }
+        Self::around(broker, clock, setup(authenticator), DoorLimits::default())
+    }
+
+    /// With limits.
+    pub fn guarded(
+        authenticator: impl Authenticator + 'static,
+        gate: GateSettings,
+        door: DoorLimits,
+    ) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(settings(), 1, clock.now());
+        Self::around(broker, clock, Setup { gate, ..setup(authenticator) }, door)
+    }
+
+    fn around(broker: Broker, clock: Clock, setup: Setup, door: DoorLimits) -> Self {
+        let shared = Arc::new(Shared::new(broker, Commits::none(), clock, setup));
+        Self { door: shared.gate.door(door), shared }
     }
 
     /// With a broker that keeps everything in `store`.
@@ -37,13 +58,13 @@ impl TestServer {
         let commits = commits.expect("started");
         let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
         owner.set(Arc::downgrade(&shared)).expect("the first");
-        Self { shared }
+        Self { door: shared.gate.door(DoorLimits::default()), shared }
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
-        let peer = PeerInfo { allow_anonymous: true, ..PeerInfo::default() };
-        let door = self.shared.gate.door(DoorLimits::default());
-        let admission = door.admit(None).expect("room enough");
+        let address = Some(PEER);
+        let peer = PeerInfo { address, allow_anonymous: true, ..PeerInfo::default() };
+        let admission = self.door.admit(address).expect("room enough");
         Driver::new(socket, peer, Arc::clone(&self.shared), admission)
     }
 
