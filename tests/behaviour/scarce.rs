@@ -4,12 +4,14 @@ use fulmar::broker::Drops;
 use fulmar::codec::Packet;
 use fulmar::types::ReasonCode;
 
-use crate::common::{AtLeastOnce, AtMostOnce, ExactlyOnce, V5, V311, World, message, packet_id};
+use crate::common::{
+    AtLeastOnce, AtMostOnce, Client, ExactlyOnce, V5, V311, World, message, packet_id,
+};
 
 #[test]
 fn a_client_of_5_0_is_told_and_may_send_again_later() {
     let world = World::new();
-    let mut subscriber = world.connect(V5, "subscriber").open().subscribed("t");
+    let mut subscriber = subscribed(world.connect(V5, "subscriber").open());
     let mut publisher = world.connect(V5, "publisher").open();
     world.set_memory_short(true);
 
@@ -27,7 +29,7 @@ fn a_client_of_5_0_is_told_and_may_send_again_later() {
 #[test]
 fn a_client_of_3_1_1_is_slowed_down_and_loses_nothing() {
     let world = World::new();
-    let mut subscriber = world.connect(V311, "subscriber").open().subscribed("t");
+    let mut subscriber = subscribed(world.connect(V311, "subscriber").open());
     let mut publisher = world.connect(V311, "publisher").keep_alive(10).open();
     world.set_memory_short(true);
 
@@ -53,7 +55,7 @@ fn a_client_of_3_1_1_is_slowed_down_and_loses_nothing() {
 fn what_waits_is_sent_and_acknowledged_all_the_same() {
     for protocol in [V5, V311] {
         let world = World::new();
-        world.connect(protocol, "away").persistent().open().subscribed("t").drop_link();
+        subscribed(world.connect(protocol, "away").persistent().open()).drop_link();
         let mut publisher = world.connect(V5, "publisher").open();
         (0..100).for_each(|_| drop(publisher.publish("t", "m", AtLeastOnce)));
         world.set_memory_short(true);
@@ -85,8 +87,8 @@ fn a_message_that_was_taken_before_is_no_new_one() {
 #[test]
 fn qos_0_reaches_who_reads_and_is_dropped_for_who_does_not() {
     let world = World::new();
-    let mut quick = world.connect(V311, "quick").open().subscribed("t");
-    let mut slow = world.connect(V311, "slow").open().subscribed("t");
+    let mut quick = subscribed(world.connect(V311, "quick").open());
+    let mut slow = subscribed(world.connect(V311, "slow").open());
     slow.set_capacity(0);
     let mut publisher = world.connect(V311, "publisher").open();
     world.set_memory_short(true);
@@ -117,8 +119,13 @@ fn nothing_new_is_retained_and_to_clear_a_topic_makes_room() {
     assert_eq!(world.stats().dropped.retained_full, 1);
 }
 
+fn subscribed(mut client: Client) -> Client {
+    client.subscribe("t", AtLeastOnce);
+    client
+}
+
 /// Sends a PUBLISH of QoS 1 and waits for nothing.
-fn publish(publisher: &mut crate::common::Client, id: u16) {
+fn publish(publisher: &mut Client, id: u16) {
     let mut publish = message("t", b"m", AtLeastOnce);
     publish.packet_id = Some(packet_id(id));
     publisher.send(Packet::Publish(publish));
