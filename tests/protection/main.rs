@@ -1,0 +1,11 @@
+//! The binary against clients that want too much, over sockets: each limit at the limit and one past it,
+//! and that those who behave are served meanwhile.
+
+mod abuse;
+mod bans;
+mod broker;
+mod client;
+mod counts;
+mod memory;
+mod overload;
+mod rates;
