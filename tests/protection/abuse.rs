@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::client::{Client, await_sys, connect, is_closed, socket_from};
+use crate::client::{Client, await_room, await_sys, connect, is_closed, socket_from};
 
 #[test]
 fn a_connect_that_comes_byte_by_byte_has_no_more_time_than_one_that_comes_at_once() {
@@ -45,7 +45,7 @@ fn sockets_that_never_say_anything_are_closed_and_make_room() {
 
     assert!(silent.iter_mut().all(is_closed), "half at once, half when their time was up");
 
-    Client::connect(3, broker.address(), "late").ping();
+    await_room(3, &broker);
     assert!(await_sys(&broker, "refused/unauthenticated", 20) >= 20);
 }
 

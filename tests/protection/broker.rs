@@ -100,8 +100,8 @@ impl Broker {
     /// What `fulmar bans` with these arguments prints.
     pub fn bans(&self, arguments: &[&str]) -> String {
         let mut command = command(self.directory.path());
-        let output = command.arg("bans").args(arguments).output().expect("built");
-        String::from_utf8(output.stdout).expect("text")
+        let command = command.arg("bans").args(arguments).stdout(Stdio::piped());
+        String::from_utf8(command.output().expect("built").stdout).expect("text")
     }
 
     /// The file on which it takes orders.

@@ -201,6 +201,15 @@ pub fn await_sys(broker: &Broker, name: &str, least: u64) -> u64 {
     }
 }
 
+/// Waits until somebody from there comes in: the broker finds out that others have gone when it looks.
+#[track_caller]
+pub fn await_room(host: u8, broker: &Broker) {
+    let begun = Instant::now();
+    while is_refused(host, broker.address()) {
+        assert!(begun.elapsed() < DEADLINE, "no room:\n{}", broker.log());
+    }
+}
+
 fn encoded(packet: &Packet<'_>, protocol: Protocol) -> Vec<u8> {
     let mut bytes = Vec::new();
     codec::encode(packet, protocol, &mut bytes);

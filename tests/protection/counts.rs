@@ -4,7 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use crate::broker::Broker;
-use crate::client::{Client, UNAVAILABLE, await_sys, connect, is_closed, is_refused, socket_from};
+use crate::client::{
+    Client, UNAVAILABLE, await_room, await_sys, connect, is_closed, is_refused, socket_from,
+};
 
 #[test]
 fn the_last_connection_comes_in_and_one_more_is_closed_and_named_in_the_log() {
@@ -34,7 +36,7 @@ fn an_address_has_its_connections_and_leaves_the_others_theirs() {
     let [one, _] = there;
     drop(one);
     await_room(1, &broker);
-    assert_eq!(await_sys(&broker, "refused/address_connections", 1), 1);
+    assert!(await_sys(&broker, "refused/address_connections", 1) >= 1);
 }
 
 #[test]
@@ -113,12 +115,4 @@ fn whoever_is_exempt_may_have_as_many_as_it_likes() {
         (0..5).map(|n| Client::connect(1, broker.address(), &format!("c{n}"))).collect();
 
     clients.iter_mut().for_each(Client::ping);
-}
-
-/// The broker finds out that somebody has gone when it looks.
-fn await_room(host: u8, broker: &Broker) {
-    let begun = std::time::Instant::now();
-    while is_refused(host, broker.address()) {
-        assert!(begun.elapsed() < crate::broker::DEADLINE, "no room:\n{}", broker.log());
-    }
 }

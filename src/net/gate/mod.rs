@@ -329,7 +329,7 @@ impl Gate {
         let Some(Ban { subject, offence, until, times }) = &ban else { return false };
         Counters::add(&self.counters.bans_made);
         let now = self.clock.now();
-        let secs = until.since(now).as_secs();
+        let secs = until.since(now).as_millis().div_ceil(1_000);
         if self.log.admit(now) {
             tracing::warn!(%subject, secs, times, why = offence.name(), "banned");
         }
