@@ -6,6 +6,9 @@ use crate::request::Request;
 use crate::session::NewDelivery;
 use crate::types::{ConnId, InboundId, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
+/// What a session counts for beside its messages, in bytes: with a few subscriptions it is about that.
+const SESSION_BYTES: usize = 2_048;
+
 impl Broker {
     /// Whether so much memory is in use that nothing new is to be begun: while it is, messages of
     /// QoS 1 and 2 are not taken, nothing new is retained, and whoever does not read gets no QoS 0.
@@ -23,6 +26,16 @@ impl Broker {
             (conn.held_back, conn.last_received) = (false, now);
             self.wake(id, actions);
         }
+    }
+
+    /// About how many bytes the sessions hold, a part of them at a time: the first part begins at 0, and
+    /// the answer says where the next one does, if there is one. Retained messages are in the first.
+    pub fn held_bytes(&self, from: usize) -> (u64, Option<usize>) {
+        let (sessions, next) = self.sessions.some(from, self.settings.work_max);
+        let retained = if from == 0 { self.retained.bytes() } else { 0 };
+        let held = sessions.map(|session| SESSION_BYTES + session.outbound.held_bytes());
+        let bytes = held.fold(retained, usize::saturating_add);
+        (bytes as u64, next)
     }
 
     /// Does not take a PUBLISH of QoS 1 or 2 while memory is short: whether that is so. The client is

@@ -43,10 +43,15 @@ impl Shared {
         });
     }
 
-    /// Takes note of how much memory is in use, and has the broker begin nothing new if that is too
-    /// much.
-    pub fn note_memory(&self, bytes: u64) {
-        let short = self.gate.note_memory(bytes);
+    /// About how many bytes the broker holds, a part of them at a time.
+    pub fn held_bytes(&self, from: usize) -> (u64, Option<usize>) {
+        self.act(|core, _, _| core.broker.held_bytes(from))
+    }
+
+    /// Takes note of how large the process is and how much of that the broker holds, and has it begin
+    /// nothing new if that is too much.
+    pub fn note_memory(&self, bytes: u64, held_bytes: u64) {
+        let short = self.gate.note_memory(bytes, held_bytes);
         self.act(|core, now, actions| core.broker.handle_memory_short(short, now, actions));
     }
 

@@ -57,7 +57,9 @@ fn what_waits_is_sent_and_acknowledged_all_the_same() {
         let world = World::new();
         subscribed(world.connect(protocol, "away").persistent().open()).drop_link();
         let mut publisher = world.connect(V5, "publisher").open();
-        (0..100).for_each(|_| drop(publisher.publish("t", "m", AtLeastOnce)));
+        for _ in 0..100 {
+            publisher.publish("t", "m", AtLeastOnce);
+        }
         world.set_memory_short(true);
 
         let mut back = world.connect(protocol, "away").persistent().open();

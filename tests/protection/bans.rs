@@ -30,7 +30,9 @@ fn bans_are_listed_and_lifted_by_whoever_owns_the_data() {
     let mode = broker.control_socket().metadata().expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(broker.bans(&["list"]), "");
-    [1, 1, 2, 2, 3, 3].map(|host| login(&broker, host, "wrong"));
+    for host in [1, 1, 2, 2, 3, 3] {
+        login(&broker, host, "wrong");
+    }
     broker.await_log("banned subject=address 127.0.0.3");
 
     let listed = broker.bans(&["list"]);

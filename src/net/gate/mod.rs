@@ -245,16 +245,24 @@ impl Gate {
         }
     }
 
-    /// Takes note of how much memory is in use; returns whether that is too much.
-    pub fn note_memory(&self, bytes: u64) -> bool {
+    /// Whether it matters how much the broker holds while the process has so many bytes.
+    pub fn is_near_high_water(&self, bytes: u64) -> bool {
+        self.memory.as_ref().is_some_and(|water| water.lock().is_near(bytes))
+    }
+
+    /// Takes note of how large the process is and how much of that the broker holds; returns whether
+    /// that is too much.
+    pub fn note_memory(&self, bytes: u64, held_bytes: u64) -> bool {
         self.counters.memory_bytes.store(bytes, Ordering::Relaxed);
         let Some(water) = &self.memory else { return false };
-        let short = water.lock().note(bytes);
+        let short = water.lock().note(bytes, held_bytes);
         if short != self.is_memory_short.swap(short, Ordering::Relaxed) {
             let max = self.memory_bytes_max;
             match short {
-                true => tracing::error!(bytes, max, "memory is short: nothing new is begun"),
-                false => tracing::info!(bytes, max, "there is enough memory again"),
+                true => {
+                    tracing::error!(bytes, held_bytes, max, "memory is short: nothing new is begun")
+                }
+                false => tracing::info!(bytes, held_bytes, max, "there is enough memory again"),
             }
         }
         short

@@ -46,12 +46,12 @@ async fn who_is_there_is_served_while_the_server_is_busy() {
 #[tokio::test]
 async fn nobody_comes_in_while_memory_is_short_and_everybody_when_it_is_not() {
     let server = guarded(GateSettings { memory_bytes_max: 800, ..GateSettings::unlimited() });
-    server.shared.note_memory(800);
+    server.shared.note_memory(800, 800);
 
     assert_eq!(answer_to(&server, &connect("c")).await, [0x20, 2, 0, 3]);
     assert_eq!(answer_to(&server, &connect_v5("c")).await[..4], [0x20, 26, 0, 0x89]);
 
-    server.shared.note_memory(699);
+    server.shared.note_memory(699, 699);
     server.connected("c").await;
 }
 
@@ -59,12 +59,12 @@ async fn nobody_comes_in_while_memory_is_short_and_everybody_when_it_is_not() {
 async fn a_client_that_waited_for_memory_is_heard_when_there_is_some() {
     let server = guarded(GateSettings { memory_bytes_max: 800, ..GateSettings::unlimited() });
     let (mut client, _task) = server.connected("c").await;
-    server.shared.note_memory(800);
+    server.shared.note_memory(800, 800);
     client.write_all(&PUBLISH_1).await.expect("open");
     tokio::task::yield_now().await;
     nothing_comes(&mut client).await;
 
-    server.shared.note_memory(0);
+    server.shared.note_memory(0, 0);
 
     expect(&mut client, &PUBACK).await;
 }
