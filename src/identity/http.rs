@@ -12,6 +12,7 @@ use super::files::{self, FileError};
 use super::pool::Pool;
 use crate::auth::token::ClaimNames;
 use crate::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Verdict};
+use crate::net::tls::crypto_provider;
 use crate::net::{Clock, Mistakes};
 
 /// Another server that is asked by HTTP who a client is and what it may do: POST of JSON, and an
@@ -207,7 +208,7 @@ fn tls(options: &CalloutOptions) -> Result<TlsConfig, FileError> {
     if roots.is_empty() {
         return Err(FileError::new(&path, "holds no certificate"));
     }
-    let provider = Arc::new(super::crypto_provider());
+    let provider = crypto_provider(&[]);
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&roots))
         .unversioned_rustls_crypto_provider(provider)
