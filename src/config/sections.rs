@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use super::key::{Key, section};
 use super::value::Value;
 use super::{
-    AddressRange, AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, MemoryMax,
-    OnDamage, QueueFull, Section, SessionExpiryMax, ShareStrategy,
+    AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, MemoryMax, OnDamage,
+    QueueFull, Section, SessionExpiryMax, ShareStrategy,
 };
+use crate::auth::rules::Network;
 use crate::connection::{ALIASES_OUT_MAX, CONNECT_BYTES_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
 
@@ -27,7 +28,7 @@ section! {
         /// Those of them from one address; 0 for any number.
         unauthenticated_per_address_max: u32 = 1_000, within 0..=10_000_000;
         /// Addresses that no limit for one address holds, and that are never banned.
-        exempt_addresses: Vec<AddressRange> = AddressRange::loopback();
+        exempt_addresses: Vec<Network> = Network::loopback();
         /// Seconds in which a new connection must have its CONNECT accepted.
         connect_timeout_secs: u64 = 10, within 1..=3_600;
         /// Seconds for an authentication that a connected MQTT 5 client begins anew.
@@ -134,6 +135,8 @@ section! {
         jwt_expiry_required: bool = true;
         /// Where to POST who wants to connect, for "http".
         http_url: String = String::new(), within 0..=2_048;
+        /// Where to POST what a client wants to publish or subscribe to, whatever the source; empty for nowhere.
+        http_access_url: String = String::new(), within 0..=2_048;
         /// Authorities in PEM for an https URL; empty for those of the system.
         http_ca_file: Option<PathBuf> = None;
         /// Milliseconds that one answer may take.
@@ -142,7 +145,7 @@ section! {
         http_connections_max: usize = 8, within 1..=256;
         /// Questions that wait for one of these; a further client is told that the server is busy.
         http_queue_max: usize = 1_000, within 1..=1_000_000;
-        /// Answers by HTTP that are remembered; only those that let a client in.
+        /// Answers by HTTP that are remembered; of those about clients only the ones that let one in.
         http_cache_entries_max: usize = 10_000, within 0..=10_000_000;
         /// Seconds for which they are; 0 for not at all.
         http_cache_secs: u64 = 60, within 0..=86_400;

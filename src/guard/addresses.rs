@@ -63,9 +63,7 @@ impl Addresses {
         let Some(place) = self.places.get_mut(&group) else {
             return self.admit_first(group, now);
         };
-        if let Err(refusal) = place.check(&self.limits, now) {
-            return Err(refusal);
-        }
+        place.check(&self.limits, now)?;
         place.enter(&self.limits);
         Ok(())
     }

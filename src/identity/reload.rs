@@ -40,6 +40,10 @@ impl Reloader {
                 };
                 let Some(parts) = Weak::upgrade(&parts) else { return };
                 watched.iter_mut().for_each(|files| files.look(&parts, wanted));
+                if let (true, Some(callout)) = (wanted, &parts.callout) {
+                    callout.forget();
+                    tracing::info!("what was learned by HTTP is asked again");
+                }
             }
         })?;
         Ok(Self(ask))

@@ -44,7 +44,7 @@ enum Refusal {
     #[error("it comes from an address that is not in proxy_trusted")]
     Untrusted,
     #[error("{0}")]
-    Gate(#[from] guard::Refusal),
+    Limit(#[from] guard::Refusal),
     #[error("PROXY protocol: {0}")]
     Proxy(#[from] ReadError),
     #[error("TLS: {0}")]
@@ -97,7 +97,7 @@ impl Entrance {
             Ok(Opened::WebSocket(socket)) => {
                 tokio::spawn(Driver::new(socket, peer, shared(), admission));
             }
-            Err(Refusal::Gate(refusal)) => self.log_refusal(refusal, peer.address),
+            Err(Refusal::Limit(refusal)) => self.log_refusal(refusal, peer.address),
             Err(refusal) => self.log(&refusal, &peer),
         }
     }
@@ -137,7 +137,7 @@ impl Entrance {
 
     /// One line for each, as long as they are few.
     fn log_refusal(&self, refusal: guard::Refusal, address: Option<SocketAddr>) {
-        if self.shared.gate.log.admit(self.shared.clock.now()) {
+        if self.shared.doorkeeper.log.admit(self.shared.clock.now()) {
             let (address, listener) = (shown(address), &*self.peer.listener);
             tracing::warn!(address, listener, why = refusal.why(), "connection refused");
         }
@@ -204,7 +204,7 @@ impl Refusal {
         match self {
             Self::Tls(error) => error.kind() == std::io::ErrorKind::InvalidData,
             Self::Proxy(ReadError::Lost(_)) | Self::WebSocket(UpgradeError::Lost(_)) => false,
-            Self::Gate(_) => false,
+            Self::Limit(_) => false,
             _ => true,
         }
     }

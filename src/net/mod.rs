@@ -3,10 +3,10 @@
 mod accept;
 mod clock;
 mod dismiss;
+mod doors;
 mod driver;
 mod entrance;
 mod entropy;
-mod gate;
 mod mistakes;
 mod paused;
 pub mod proxy;
@@ -22,10 +22,10 @@ pub mod websocket;
 
 pub use accept::{ACCEPT_PAUSE, Listening, accept_all};
 pub use clock::Clock;
+pub use doors::{Admission, Door, DoorLimits, Doorkeeper, DoorkeeperSettings, Member, TurnedAway};
 pub use driver::{Driver, FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, READ_BYTES};
 pub use entrance::{Entrance, Stream};
 pub use entropy::Entropy;
-pub use gate::{Admission, Door, DoorLimits, Gate, GateSettings, Member, TurnedAway};
 pub use mistakes::Mistakes;
 pub use seats::{Seat, Seats};
 pub use shared::{Link, PULL_BYTES_MAX, PULL_MESSAGES_MAX, Setup, Shared, Traffic, Visit};

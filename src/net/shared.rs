@@ -7,9 +7,9 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::paused::Paused;
-use super::{Clock, Entropy, Gate, GateSettings, Mistakes, Seats, WakeCell};
-use crate::auth::Authenticator;
+use super::{Clock, Doorkeeper, DoorkeeperSettings, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::rules::Rules;
+use crate::auth::{Authenticator, Authorizer};
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::journal::StoreState;
@@ -42,6 +42,9 @@ pub struct Shared {
     pub(super) failure: Notify,
     /// Decides about credentials; asked outside the lock.
     pub authenticator: Box<dyn Authenticator>,
+    /// Who is asked what clients may do, before the broker is, and how many of the answers each
+    /// connection remembers.
+    pub(super) authorizer: Option<(Arc<dyn Authorizer>, usize)>,
     /// What every connection is held to.
     pub limits: Arc<Limits>,
     /// The one clock.
@@ -51,7 +54,7 @@ pub struct Shared {
     /// What the log says about peers.
     pub mistakes: Mistakes,
     /// What keeps clients out that want too much.
-    pub gate: Arc<Gate>,
+    pub doorkeeper: Arc<Doorkeeper>,
     /// One for each connection whose CONNECT was accepted, until its socket is closed.
     pub clients: Arc<Seats>,
     /// Between the opening of a socket and the acceptance of its CONNECT.
@@ -68,12 +71,15 @@ pub struct Setup {
     pub durability: &'static str,
     /// Decides about credentials.
     pub authenticator: Box<dyn Authenticator>,
+    /// Says what clients may do, and how many of its answers each connection remembers; `None` where
+    /// the broker's rules alone decide.
+    pub authorizer: Option<(Arc<dyn Authorizer>, usize)>,
     /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
     /// The most that an authentication begun during a connection takes, the client's turns included.
     pub re_authentication_timeout: Duration,
     /// What keeps clients out that want too much.
-    pub gate: GateSettings,
+    pub doorkeeper: DoorkeeperSettings,
     /// Log lines a second about what peers do wrong.
     pub mistakes_per_second: u32,
 }
@@ -142,11 +148,12 @@ impl Shared {
             durability: setup.durability,
             failure: Notify::new(),
             authenticator: setup.authenticator,
+            authorizer: setup.authorizer,
             limits: Arc::new(setup.limits),
             clock,
             entropy: Entropy::default(),
             mistakes: Mistakes::new(setup.mistakes_per_second),
-            gate: Gate::new(setup.gate, clock),
+            doorkeeper: Doorkeeper::new(setup.doorkeeper, clock),
             clients: Seats::new(usize::MAX),
             connect_timeout: setup.connect_timeout,
             re_authentication_timeout: setup.re_authentication_timeout,
@@ -196,7 +203,7 @@ impl Shared {
 
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
-        let (report, guarded) = (self.store_report(), self.gate.report());
+        let (report, guarded) = (self.store_report(), self.doorkeeper.report());
         self.act(|core, now, actions| {
             if report.state == StoreState::Failed {
                 self.fail(core, actions);

@@ -67,14 +67,14 @@ async fn converse(stream: UnixStream, shared: &Shared) -> io::Result<()> {
 
 fn answer(order: &str, shared: &Shared) -> String {
     match order.split_once(' ') {
-        _ if order == "bans" => list(&shared.gate.list_bans(LISTED_MAX), shared.clock.now()),
+        _ if order == "bans" => list(&shared.doorkeeper.list_bans(LISTED_MAX), shared.clock.now()),
         _ if order == "lift" => {
-            let count = shared.gate.lift_all_bans();
+            let count = shared.doorkeeper.lift_all_bans();
             tracing::info!(count, "bans lifted by order");
             format!("{count} lifted\n")
         }
         Some(("lift", subject)) => {
-            let lifted = shared.gate.lift_ban(subject);
+            let lifted = shared.doorkeeper.lift_ban(subject);
             tracing::info!(subject, lifted, "ban to be lifted by order");
             if lifted { "1 lifted\n".into() } else { "0 lifted: it is not banned\n".into() }
         }

@@ -13,7 +13,7 @@ pub async fn keep(shared: Arc<Shared>) {
         let due = shared.handle_deadline();
         let now = shared.clock.now();
         shared.mistakes.report_suppressed(now);
-        shared.gate.log.report_suppressed(now);
+        shared.doorkeeper.log.report_suppressed(now);
         match due.map_or(TICK, |due| due.since(now)).min(TICK) {
             // One hold does a bounded part of what is due; the connections get theirs between two.
             Duration::ZERO => tokio::task::yield_now().await,

@@ -84,7 +84,7 @@ pub fn start_all(
                 allow_anonymous: listener.allow_anonymous,
                 ..PeerInfo::default()
             },
-            door: shared.gate.door(protection::door(config, &listener.limits)),
+            door: shared.doorkeeper.door(protection::door(config, &listener.limits)),
             proxy: listener.proxy,
             tls,
             websocket: listener.websocket,

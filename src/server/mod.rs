@@ -121,7 +121,7 @@ impl Server {
         drop(context);
         let clock = Clock::start();
         let sources = identity::open(&config, clock).map_err(Error::Identity)?;
-        let setup = settings::setup(&config, Box::new(sources.identities));
+        let setup = settings::setup(&config, Box::new(sources.identities), sources.authorizer);
         let shared = persistence::open(&config, clock, setup, supervisor).map_err(Error::Store)?;
         identity::tell_rules(&sources.parts, &shared);
         Ok(Self { runtime, listeners, shared, reloader: sources.reloader, config, supervisor })

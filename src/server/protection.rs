@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::memory;
 use crate::config::{Config, ListenerLimits, MemoryMax};
 use crate::guard::{AddressLimits, BanRules, OverloadMarks, PaceLimits, Rate};
-use crate::net::{DoorLimits, GateSettings};
+use crate::net::{DoorLimits, DoorkeeperSettings};
 
 /// Three quarters of the memory there is: what is left is for what the kernel keeps for the process,
 /// and for what is under way when no more is begun.
@@ -13,9 +13,9 @@ const MEMORY_NUMERATOR: u64 = 3;
 const MEMORY_DENOMINATOR: u64 = 4;
 
 /// What all listeners share.
-pub fn gate(config: &Config) -> GateSettings {
+pub fn doorkeeper(config: &Config) -> DoorkeeperSettings {
     let limits = &config.limits;
-    GateSettings {
+    DoorkeeperSettings {
         connections_max: limits.connections_max,
         unauthenticated_max: match limits.unauthenticated_max {
             0 => usize::MAX,
@@ -117,11 +117,11 @@ mod tests {
         config.limits.memory_bytes_max = MemoryMax::Bytes(0);
         config.limits.busy_latency_ms = 0;
 
-        let gate = gate(&config);
+        let keeper = doorkeeper(&config);
 
-        assert_eq!(gate.unauthenticated_max, usize::MAX);
-        assert!(gate.address.is_none() && gate.user_pace.is_none());
-        assert_eq!((gate.memory_bytes_max, gate.overload.busy), (0, None));
+        assert_eq!(keeper.unauthenticated_max, usize::MAX);
+        assert!(keeper.address.is_none() && keeper.user_pace.is_none());
+        assert_eq!((keeper.memory_bytes_max, keeper.overload.busy), (0, None));
         assert!(door(&config, &ListenerLimits::default()).pace.is_none());
     }
 
@@ -158,8 +158,8 @@ mod tests {
 
     #[test]
     fn the_memory_of_this_machine_is_known() {
-        let gate = gate(&Config::default());
+        let keeper = doorkeeper(&Config::default());
 
-        assert!(gate.memory_bytes_max > 64 * 1024 * 1024, "{}", gate.memory_bytes_max);
+        assert!(keeper.memory_bytes_max > 64 * 1024 * 1024, "{}", keeper.memory_bytes_max);
     }
 }

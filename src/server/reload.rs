@@ -42,18 +42,22 @@ impl TlsReloader {
         Ok(Self(orders))
     }
 
-    /// Has the files read again at each SIGHUP.
-    pub async fn obey_hangup(self) {
-        match signal(SignalKind::hangup()) {
-            Ok(mut hangup) => {
-                while hangup.recv().await.is_some() {
-                    let _ = self.0.try_send(());
+    /// Has the files read again at each SIGHUP from this call on, also at those before the first poll.
+    /// To be called within a runtime.
+    pub fn obey_hangup(self) -> impl Future<Output = ()> {
+        let hangup = signal(SignalKind::hangup());
+        async move {
+            match hangup {
+                Ok(mut hangup) => {
+                    while hangup.recv().await.is_some() {
+                        let _ = self.0.try_send(());
+                    }
                 }
+                Err(error) => tracing::warn!(%error, "no SIGHUP"),
             }
-            Err(error) => tracing::warn!(%error, "no SIGHUP"),
+            // They are still looked at, for as long as this is there.
+            std::future::pending::<()>().await;
         }
-        // They are still looked at, for as long as this is there.
-        std::future::pending::<()>().await;
     }
 }
 
@@ -103,6 +107,32 @@ impl Watched {
                 let (listener, file) = (&self.listener, expiry.path.display());
                 tracing::warn!(listener, %file, name = expiry.name, "a certificate {warning}");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hangup_counts_from_the_call_and_does_not_end_the_process() {
+        let (orders, ordered) = sync_channel(1);
+
+        let obeying = TlsReloader(orders).obey_hangup();
+        kill_process(getpid(), Signal::HUP).expect("it is ours");
+
+        let order = async {
+            while ordered.try_recv().is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = obeying => panic!("it goes on for as long as the server"),
+            () = tokio::time::sleep(Duration::from_secs(30)) => panic!("no order came"),
+            () = order => {}
         }
     }
 }

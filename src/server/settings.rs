@@ -1,9 +1,10 @@
 //! The few numbers that each part needs, out of the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::protection;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Authorizer};
 use crate::broker::Settings;
 use crate::config::{self, Config, SessionExpiryMax};
 use crate::connection::Limits;
@@ -54,6 +55,7 @@ pub fn broker(config: &Config) -> Settings {
             bytes_max: to_usize(config.retained.bytes_max),
         },
         cached_topics_max: CACHED_TOPICS_MAX,
+        access_rules: config.acl.file.is_some() || !config.acl_rules.is_empty(),
         access_decisions_max: config.acl.decisions_max,
         replies_max: config.limits.replies_max,
         work_max: WORK_MAX,
@@ -64,16 +66,21 @@ pub fn broker(config: &Config) -> Settings {
 }
 
 /// What all connections share.
-pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
+pub fn setup(
+    config: &Config,
+    authenticator: Box<dyn Authenticator>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+) -> Setup {
     Setup {
         limits: connection(config),
         durability: config.store.durability.name(),
         authenticator,
+        authorizer: authorizer.map(|authorizer| (authorizer, config.acl.decisions_max)),
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
         re_authentication_timeout: Duration::from_secs(
             config.limits.re_authentication_timeout_secs,
         ),
-        gate: protection::gate(config),
+        doorkeeper: protection::doorkeeper(config),
         mistakes_per_second: config.log.faults_per_second_max,
     }
 }

@@ -18,9 +18,9 @@ pub async fn keep(shared: Arc<Shared>) {
         let due = shared.clock.micros() + INTERVAL.as_micros() as u64;
         tokio::time::sleep(INTERVAL).await;
         let late = shared.clock.micros().saturating_sub(due) + shared.lock_micros();
-        shared.gate.note_late(Duration::from_micros(late));
+        shared.doorkeeper.note_late(Duration::from_micros(late));
         if let Some(bytes) = memory::used_bytes() {
-            let held = match shared.gate.is_near_high_water(bytes) {
+            let held = match shared.doorkeeper.is_near_high_water(bytes) {
                 true => held_bytes(&shared).await,
                 false => 0,
             };
@@ -32,7 +32,7 @@ pub async fn keep(shared: Arc<Shared>) {
 /// About how many bytes the broker and its connections hold. With many sessions it takes a while,
 /// and others get their turn meanwhile.
 async fn held_bytes(shared: &Shared) -> u64 {
-    let mut total = shared.gate.connections.taken() as u64 * CONNECTION_BYTES;
+    let mut total = shared.doorkeeper.connections.taken() as u64 * CONNECTION_BYTES;
     let mut from = Some(0);
     while let Some(place) = from {
         let (bytes, next) = shared.held_bytes(place);

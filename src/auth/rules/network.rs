@@ -1,4 +1,4 @@
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,6 +22,12 @@ pub enum NetworkError {
 }
 
 impl Network {
+    /// What only this machine has.
+    pub fn loopback() -> Vec<Self> {
+        let v4 = Self { address: Ipv4Addr::new(127, 0, 0, 0).into(), prefix_bits: 8 };
+        vec![v4, Self { address: Ipv6Addr::LOCALHOST.into(), prefix_bits: 128 }]
+    }
+
     /// Whether `address` is one of it.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

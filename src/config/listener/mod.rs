@@ -1,14 +1,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-mod address_range;
 mod draft;
 mod endpoint;
 mod limits;
 mod tls;
 mod websocket;
 
-pub use address_range::AddressRange;
 pub use endpoint::{Endpoint, FileMode, UnixSocket};
 pub use limits::{ListenerLimits, Own};
 pub use tls::{CIPHER_SUITES, CipherSuite, ClientCertificates, Tls, TlsVersion};
@@ -17,6 +15,7 @@ pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, WebSocketPath};
 pub(super) use draft::Draft;
 
 use super::ListenerAuth;
+use crate::auth::rules::Network;
 
 /// A socket on which clients are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub struct Listener {
 pub struct Proxy {
     /// Their addresses. Nobody else is let in, because anybody could write such a header. Whoever
     /// reaches a Unix socket is trusted.
-    pub trusted: Vec<AddressRange>,
+    pub trusted: Vec<Network>,
 }
 
 /// Most listeners of one broker.

@@ -1,4 +1,4 @@
-//! What the driver asks the gate: whether its client comes in, and how fast it may publish.
+//! What the driver asks the doorkeeper: whether its client comes in, and how fast it may publish.
 
 use std::task::Context;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
 use crate::guard::Refusal;
-use crate::net::gate::{Reading, TurnedAway};
+use crate::net::doors::{Reading, TurnedAway};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::ReasonCode;
 
@@ -20,14 +20,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             AuthRequest::Begin { client_id, .. } => (client_id, None),
             AuthRequest::Continue { .. } | AuthRequest::ReAuthenticate { .. } => return false,
         };
-        let admitted = self.shared.gate.admit_client(&self.peer, client_id, user);
+        let admitted = self.shared.doorkeeper.admit_client(&self.peer, client_id, user);
         admitted.map_err(|turned_away| self.refuse(turned_away)).is_err()
     }
 
     /// The CONNECT of a client that has shown who it is, if it comes in.
     pub(super) fn admit(&mut self, connect: Box<Connect>) -> Option<Box<Connect>> {
         let (user, pace) = (connect.identity.username.as_deref(), self.admission.pace());
-        match self.shared.gate.handle_client(&self.peer, &connect.client_id, user, pace) {
+        match self.shared.doorkeeper.handle_client(&self.peer, &connect.client_id, user, pace) {
             Ok(member) => {
                 self.member = member;
                 Some(connect)

@@ -66,7 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn handle_answer(&mut self, answer: AuthAnswer, user: Option<&str>, scratch: &mut Scratch) {
         if is_failed_login(&answer) {
-            self.shared.gate.handle_failed_login(&self.peer, user);
+            self.shared.doorkeeper.handle_failed_login(&self.peer, user);
         }
         if let AuthAnswer::Accept { valid_for, .. } = &answer {
             self.question.valid_until = valid_for.map(|time| sleep(time).deadline());
@@ -100,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             false => "re-authentication was not over in time",
         };
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
+        self.clear_gate();
         self.connection.encode(close, self.shared.clock.now(), &mut self.outbox.output);
     }
 }

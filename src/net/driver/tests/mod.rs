@@ -1,6 +1,7 @@
 //! The driver over in-memory pipes, in virtual time.
 
 mod credentials;
+mod gate;
 mod protection;
 mod stage;
 mod store;
@@ -301,10 +302,16 @@ async fn a_disconnect_counts_though_the_socket_takes_no_more_bytes() {
 async fn a_seat_is_free_again_when_its_connection_is_over() {
     let server = TestServer::start();
     let (client, task) = server.connected("c").await;
-    assert_eq!((server.shared.gate.connections.taken(), server.shared.clients.taken()), (1, 1));
+    assert_eq!(
+        (server.shared.doorkeeper.connections.taken(), server.shared.clients.taken()),
+        (1, 1)
+    );
 
     drop(client);
     task.await.expect("over");
 
-    assert_eq!((server.shared.gate.connections.taken(), server.shared.clients.taken()), (0, 0));
+    assert_eq!(
+        (server.shared.doorkeeper.connections.taken(), server.shared.clients.taken()),
+        (0, 0)
+    );
 }

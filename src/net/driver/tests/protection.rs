@@ -3,7 +3,7 @@
 use super::*;
 use crate::auth::Decision;
 use crate::guard::{BanRules, LOOKS, OverloadMarks, PaceLimits, Rate};
-use crate::net::{DoorLimits, GateSettings};
+use crate::net::{DoorLimits, DoorkeeperSettings};
 use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::types::ReasonCode;
 
@@ -18,9 +18,9 @@ const PUBLISH_1: [u8; 8] = [0x32, 6, 0, 1, b't', 0, 1, b'x'];
 async fn a_busy_server_asks_nobody_who_a_new_client_is() {
     let overload = OverloadMarks { busy: Some(SECOND), closed: None };
     let asked = |_: &AuthRequest| -> Decision { panic!("nobody is to be asked") };
-    let gate = GateSettings { overload, ..GateSettings::unlimited() };
-    let server = TestServer::guarded(asked, gate, DoorLimits::default());
-    (0..LOOKS).for_each(|_| server.shared.gate.note_late(2 * SECOND));
+    let doorkeeper = DoorkeeperSettings { overload, ..DoorkeeperSettings::unlimited() };
+    let server = TestServer::guarded(asked, doorkeeper, DoorLimits::default());
+    (0..LOOKS).for_each(|_| server.shared.doorkeeper.note_late(2 * SECOND));
 
     assert_eq!(answer_to(&server, &connect("c")).await, [0x20, 2, 0, 3]);
     let told = answer_to(&server, &connect_v5("c")).await;
@@ -29,15 +29,15 @@ async fn a_busy_server_asks_nobody_who_a_new_client_is() {
     let (_, secs) = told.split_at(told.len() - 2);
     let secs: u32 = String::from_utf8_lossy(secs).parse().expect("two digits");
     assert!((10..=20).contains(&secs), "{secs}");
-    assert_eq!(server.shared.gate.report().refusals.iter().sum::<u64>(), 2);
+    assert_eq!(server.shared.doorkeeper.report().refusals.iter().sum::<u64>(), 2);
 }
 
 #[tokio::test]
 async fn who_is_there_is_served_while_the_server_is_busy() {
     let overload = OverloadMarks { busy: Some(SECOND), closed: None };
-    let server = guarded(GateSettings { overload, ..GateSettings::unlimited() });
+    let server = guarded(DoorkeeperSettings { overload, ..DoorkeeperSettings::unlimited() });
     let (mut client, _task) = server.connected("c").await;
-    (0..LOOKS).for_each(|_| server.shared.gate.note_late(2 * SECOND));
+    (0..LOOKS).for_each(|_| server.shared.doorkeeper.note_late(2 * SECOND));
 
     client.write_all(&PINGREQ).await.expect("open");
     expect(&mut client, &PINGRESP).await;
@@ -45,7 +45,8 @@ async fn who_is_there_is_served_while_the_server_is_busy() {
 
 #[tokio::test]
 async fn nobody_comes_in_while_memory_is_short_and_everybody_when_it_is_not() {
-    let server = guarded(GateSettings { memory_bytes_max: 800, ..GateSettings::unlimited() });
+    let server =
+        guarded(DoorkeeperSettings { memory_bytes_max: 800, ..DoorkeeperSettings::unlimited() });
     server.shared.note_memory(800, 800);
 
     assert_eq!(answer_to(&server, &connect("c")).await, [0x20, 2, 0, 3]);
@@ -57,7 +58,8 @@ async fn nobody_comes_in_while_memory_is_short_and_everybody_when_it_is_not() {
 
 #[tokio::test]
 async fn a_client_that_waited_for_memory_is_heard_when_there_is_some() {
-    let server = guarded(GateSettings { memory_bytes_max: 800, ..GateSettings::unlimited() });
+    let server =
+        guarded(DoorkeeperSettings { memory_bytes_max: 800, ..DoorkeeperSettings::unlimited() });
     let (mut client, _task) = server.connected("c").await;
     server.shared.note_memory(800, 800);
     client.write_all(&PUBLISH_1).await.expect("open");
@@ -84,7 +86,7 @@ async fn a_client_that_publishes_too_fast_is_read_more_slowly_and_loses_nothing(
     let took = server.shared.clock.now().since(begun);
     // 5 at once, 15 more at 50 in a second; the last one may still be read on credit.
     assert!(took >= Duration::from_millis(270), "{took:?}");
-    assert!(server.shared.gate.report().pauses > 0);
+    assert!(server.shared.doorkeeper.report().pauses > 0);
 }
 
 #[tokio::test]
@@ -119,7 +121,7 @@ async fn a_message_that_never_fits_the_rate_is_refused_where_that_can_be_said() 
 
     expect(&mut client, &[0x40, 3, 0, 1, 0x10]).await;
     expect(&mut client, &[0x40, 3, 0, 2, 0x97]).await;
-    assert_eq!(server.shared.gate.report().too_large_for_rate, 1);
+    assert_eq!(server.shared.doorkeeper.report().too_large_for_rate, 1);
     task.abort();
 }
 
@@ -127,8 +129,8 @@ async fn a_message_that_never_fits_the_rate_is_refused_where_that_can_be_said() 
 async fn the_clients_of_a_user_share_one_rate() {
     let messages = Some(Rate::new(1, Duration::from_secs(3_600), 2));
     let user_pace = PaceLimits { messages, bytes: None };
-    let gate = GateSettings { user_pace, ..GateSettings::unlimited() };
-    let server = TestServer::guarded(everybody_is("ann"), gate, DoorLimits::default());
+    let doorkeeper = DoorkeeperSettings { user_pace, ..DoorkeeperSettings::unlimited() };
+    let server = TestServer::guarded(everybody_is("ann"), doorkeeper, DoorLimits::default());
     let (mut one, _task) = server.connected("one").await;
     let (mut two, _task) = server.connected("two").await;
     one.write_all(&[PUBLISH_1, PUBLISH_1, PUBLISH_1].concat()).await.expect("open");
@@ -141,8 +143,9 @@ async fn the_clients_of_a_user_share_one_rate() {
 
 #[tokio::test]
 async fn a_user_has_so_many_clients_and_one_that_comes_back_is_not_one_more() {
-    let gate = GateSettings { user_connections_max: Some(1), ..GateSettings::unlimited() };
-    let server = TestServer::guarded(everybody_is("ann"), gate, DoorLimits::default());
+    let doorkeeper =
+        DoorkeeperSettings { user_connections_max: Some(1), ..DoorkeeperSettings::unlimited() };
+    let server = TestServer::guarded(everybody_is("ann"), doorkeeper, DoorLimits::default());
     let (_one, _task) = server.connected("one").await;
 
     assert_eq!(answer_to(&server, &connect("two")).await, [0x20, 2, 0, 3]);
@@ -156,7 +159,7 @@ async fn a_user_has_so_many_clients_and_one_that_comes_back_is_not_one_more() {
 #[tokio::test]
 async fn a_client_that_connects_over_and_over_is_banned_and_others_are_not() {
     let bans = BanRules { connects_max: Some(3), entries_max: 10, ..BanRules::nobody() };
-    let server = guarded(GateSettings { bans, ..GateSettings::unlimited() });
+    let server = guarded(DoorkeeperSettings { bans, ..DoorkeeperSettings::unlimited() });
     for _ in 0..3 {
         server.connected("flapping").await;
     }
@@ -165,34 +168,34 @@ async fn a_client_that_connects_over_and_over_is_banned_and_others_are_not() {
     assert_eq!(answer_to(&server, &connect("flapping")).await, [0x20, 2, 0, 5]);
 
     server.connected("other").await;
-    assert!(server.shared.gate.lift_ban("client 192.0.2.1 flapping"));
+    assert!(server.shared.doorkeeper.lift_ban("client 192.0.2.1 flapping"));
     server.connected("flapping").await;
 }
 
 #[tokio::test]
 async fn failed_logins_ban_a_user_name_where_that_is_configured() {
     let bans = BanRules { user_failures_max: Some(2), entries_max: 10, ..BanRules::nobody() };
-    let gate = GateSettings { bans, ..GateSettings::unlimited() };
-    let server = TestServer::guarded(nobody_is_right, gate, DoorLimits::default());
+    let doorkeeper = DoorkeeperSettings { bans, ..DoorkeeperSettings::unlimited() };
+    let server = TestServer::guarded(nobody_is_right, doorkeeper, DoorLimits::default());
     for _ in 0..3 {
         assert_eq!(answer_to(&server, &connect_as("ann")).await, [0x20, 2, 0, 4]);
     }
-    assert_eq!(server.shared.gate.report().failed_logins, 3);
+    assert_eq!(server.shared.doorkeeper.report().failed_logins, 3);
 
     answer_to(&server, &connect_as("ann")).await;
 
-    let report = server.shared.gate.report();
+    let report = server.shared.doorkeeper.report();
     assert_eq!(report.failed_logins, 3, "nobody looked at the password any more");
     assert_eq!((report.bans, report.bans_made), (1, 1));
 }
 
-fn guarded(gate: GateSettings) -> TestServer {
-    TestServer::guarded(NoCredentials, gate, DoorLimits::default())
+fn guarded(doorkeeper: DoorkeeperSettings) -> TestServer {
+    TestServer::guarded(NoCredentials, doorkeeper, DoorLimits::default())
 }
 
 fn paced(pace: PaceLimits) -> TestServer {
     let door = DoorLimits { pace, ..DoorLimits::default() };
-    TestServer::guarded(NoCredentials, GateSettings::unlimited(), door)
+    TestServer::guarded(NoCredentials, DoorkeeperSettings::unlimited(), door)
 }
 
 fn everybody_is(user: &'static str) -> impl Authenticator {

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{OnceLock, Weak};
 
 use super::*;
-use crate::net::{Clock, Door, DoorLimits, GateSettings, Setup};
+use crate::auth::Authorizer;
+use crate::net::{Clock, Door, DoorLimits, DoorkeeperSettings, Setup};
 use crate::store::{CommitSettings, Commits, Store};
 use crate::types::Lsn;
 
@@ -30,17 +31,25 @@ impl TestServer {
     /// With limits.
     pub fn guarded(
         authenticator: impl Authenticator + 'static,
-        gate: GateSettings,
+        doorkeeper: DoorkeeperSettings,
         door: DoorLimits,
     ) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        Self::around(broker, clock, Setup { gate, ..setup(authenticator) }, door)
+        Self::around(broker, clock, Setup { doorkeeper, ..setup(authenticator) }, door)
     }
 
     fn around(broker: Broker, clock: Clock, setup: Setup, door: DoorLimits) -> Self {
         let shared = Arc::new(Shared::new(broker, Commits::none(), clock, setup));
-        Self { door: shared.gate.door(door), shared }
+        Self { door: shared.doorkeeper.door(door), shared }
+    }
+
+    /// Which asks `authorizer` what clients may do.
+    pub fn with_authorizer(authorizer: Arc<dyn Authorizer>, known_max: usize) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(settings(), 1, clock.now());
+        let setup = Setup { authorizer: Some((authorizer, known_max)), ..setup(NoCredentials) };
+        Self::around(broker, clock, setup, DoorLimits::default())
     }
 
     /// With a broker that keeps everything in `store`.
@@ -58,7 +67,7 @@ impl TestServer {
         let commits = commits.expect("started");
         let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
         owner.set(Arc::downgrade(&shared)).expect("the first");
-        Self { door: shared.gate.door(DoorLimits::default()), shared }
+        Self { door: shared.doorkeeper.door(DoorLimits::default()), shared }
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
@@ -79,6 +88,13 @@ impl TestServer {
         expect(&mut client, &CONNACK).await;
         (client, task)
     }
+
+    /// So many seconds from now the broker looks what is due.
+    pub fn pass_secs(&self, secs: u64) {
+        self.shared.act(|core, now, actions| {
+            core.broker.handle_deadline(now.plus_secs(secs), actions);
+        });
+    }
 }
 
 fn setup(authenticator: impl Authenticator + 'static) -> Setup {
@@ -86,9 +102,10 @@ fn setup(authenticator: impl Authenticator + 'static) -> Setup {
         limits: Limits::default(),
         durability: "memory",
         authenticator: Box::new(authenticator),
+        authorizer: None,
         connect_timeout: CONNECT_TIMEOUT,
         re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
-        gate: GateSettings::unlimited(),
+        doorkeeper: DoorkeeperSettings::unlimited(),
         mistakes_per_second: 1000,
     }
 }
@@ -153,6 +170,13 @@ pub fn connect(client_id: &str) -> Vec<u8> {
     connect_with(0x02, &[client_id])
 }
 
+/// CONNECT with a keep alive in seconds.
+pub fn connect_for_secs(client_id: &str, keep_alive_secs: u8) -> Vec<u8> {
+    let mut packet = connect(client_id);
+    packet[11] = keep_alive_secs;
+    packet
+}
+
 /// The same with a will: `x` to `t`.
 pub fn connect_with_will(client_id: &str) -> Vec<u8> {
     connect_with(0x06, &[client_id, "t", "x"])
@@ -195,6 +219,7 @@ pub fn settings() -> Settings {
         share_strategy: crate::subscriptions::ShareStrategy::RoundRobin,
         retained: crate::retained::RetainedLimits { messages_max: 100, bytes_max: 100_000 },
         cached_topics_max: 100,
+        access_rules: true,
         access_decisions_max: 4,
         replies_max: 100,
         work_max: 1000,

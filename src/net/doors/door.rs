@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Gate;
+use super::Doorkeeper;
 use crate::guard::{AddressGroup, AddressLimits, Addresses, Load, PaceLimits, Refusal};
 use crate::net::Seats;
 
 /// The way in by one listener: what it allows, within what all listeners allow together.
 pub struct Door {
-    pub(super) gate: Arc<Gate>,
+    pub(super) keeper: Arc<Doorkeeper>,
     /// Of this listener, where it has a limit of its own.
     pub(super) connections: Option<Seats>,
     pub(super) unauthenticated: Option<Seats>,
@@ -54,13 +54,13 @@ impl Door {
     }
 
     fn take_seats(self: &Arc<Self>) -> Result<Admission, Refusal> {
-        if self.gate.load() == Load::Closed {
+        if self.keeper.load() == Load::Closed {
             return Err(Refusal::Overload);
         }
         let all = [
-            (Some(&self.gate.connections), Refusal::Connections),
+            (Some(&self.keeper.connections), Refusal::Connections),
             (self.connections.as_ref(), Refusal::ListenerConnections),
-            (Some(&self.gate.unauthenticated), Refusal::Unauthenticated),
+            (Some(&self.keeper.unauthenticated), Refusal::Unauthenticated),
             (self.unauthenticated.as_ref(), Refusal::ListenerUnauthenticated),
         ];
         let full = all.iter().position(|(seats, _)| seats.is_some_and(|seats| !seats.enter()));
@@ -72,11 +72,11 @@ impl Door {
     }
 
     fn count(&self, refusal: Refusal) {
-        self.gate.counters.refuse(refusal);
+        self.keeper.counters.refuse(refusal);
     }
 
     fn leave_unauthenticated(&self) {
-        self.gate.unauthenticated.leave();
+        self.keeper.unauthenticated.leave();
         self.unauthenticated.iter().for_each(Seats::leave);
     }
 }
@@ -88,12 +88,12 @@ impl Admission {
     ///
     /// The limit that is reached; that is counted.
     pub fn introduce(&mut self, address: Option<SocketAddr>) -> Result<(), Refusal> {
-        let gate = &self.door.gate;
-        let Some(group) = gate.group(address) else { return Ok(()) };
-        let admitted = match (gate.bans_address(group), &self.door.addresses) {
+        let keeper = &self.door.keeper;
+        let Some(group) = keeper.group(address) else { return Ok(()) };
+        let admitted = match (keeper.bans_address(group), &self.door.addresses) {
             (true, _) => Err(Refusal::Banned),
             (false, None) => return Ok(()),
-            (false, Some(addresses)) => addresses.lock().admit(group, gate.clock.now()),
+            (false, Some(addresses)) => addresses.lock().admit(group, keeper.clock.now()),
         };
         admitted.inspect_err(|refusal| self.door.count(*refusal))?;
         self.group = Some(group);
@@ -107,7 +107,7 @@ impl Admission {
         }
         self.door.leave_unauthenticated();
         if let (Some(group), Some(addresses)) = (self.group, &self.door.addresses)
-            && !addresses.lock().handle_authenticated(group, self.door.gate.clock.now())
+            && !addresses.lock().handle_authenticated(group, self.door.keeper.clock.now())
         {
             self.group = None;
         }
@@ -121,14 +121,14 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let Door { gate, connections, addresses, .. } = &*self.door;
-        gate.connections.leave();
+        let Door { keeper, connections, addresses, .. } = &*self.door;
+        keeper.connections.leave();
         connections.iter().for_each(Seats::leave);
         if !self.is_authenticated {
             self.door.leave_unauthenticated();
         }
         if let (Some(group), Some(addresses)) = (self.group, addresses) {
-            addresses.lock().leave(group, self.is_authenticated, gate.clock.now());
+            addresses.lock().leave(group, self.is_authenticated, keeper.clock.now());
         }
     }
 }

@@ -18,7 +18,7 @@ pub use member::{Member, Reading};
 
 use super::{Clock, Entropy, Mistakes, Seats};
 use crate::auth::PeerInfo;
-use crate::config::AddressRange;
+use crate::auth::rules::Network;
 use crate::guard::{
     AddressGroup, AddressLimits, Addresses, Ban, BanRules, Bans, GuardReport, HighWater, Load,
     Overload, OverloadMarks, Pace, PaceLimits, Refusal, Users,
@@ -30,7 +30,7 @@ use counters::Counters;
 ///
 /// Its locks are taken when somebody connects or leaves, never for a message, and each for a few
 /// look-ups; none is held together with another one.
-pub struct Gate {
+pub struct Doorkeeper {
     clock: Clock,
     /// One for each open socket.
     pub connections: Seats,
@@ -43,7 +43,7 @@ pub struct Gate {
     /// Only where a user is limited.
     users: Option<Mutex<Users<Arc<Mutex<Pace>>>>>,
     user_pace: PaceLimits,
-    exempt: Vec<AddressRange>,
+    exempt: Vec<Network>,
     retry_after_secs: u32,
     overload: Mutex<Overload>,
     /// [`Load`] as it was last found.
@@ -57,9 +57,9 @@ pub struct Gate {
     entropy: Entropy,
 }
 
-/// The numbers of a [`Gate`].
+/// The numbers of a [`Doorkeeper`].
 #[derive(Debug, Clone)]
-pub struct GateSettings {
+pub struct DoorkeeperSettings {
     /// Sockets open at a time.
     pub connections_max: usize,
     /// Those of them whose CONNECT has not been accepted.
@@ -72,7 +72,7 @@ pub struct GateSettings {
     pub user_pace: PaceLimits,
     /// Whoever comes from there is held to no limit for one address, and never banned for what
     /// comes from an address.
-    pub exempt: Vec<AddressRange>,
+    pub exempt: Vec<Network>,
     /// Who is banned when.
     pub bans: BanRules,
     /// How late is too late.
@@ -85,7 +85,7 @@ pub struct GateSettings {
     pub refusals_logged_per_second: u32,
 }
 
-impl GateSettings {
+impl DoorkeeperSettings {
     /// Everybody comes in and nobody is banned: for servers whose clients are known.
     pub fn unlimited() -> Self {
         Self {
@@ -113,9 +113,9 @@ pub struct TurnedAway {
     pub retry_after_secs: Option<u32>,
 }
 
-impl Gate {
+impl Doorkeeper {
     /// Nobody is there yet.
-    pub fn new(settings: GateSettings, clock: Clock) -> Arc<Self> {
+    pub fn new(settings: DoorkeeperSettings, clock: Clock) -> Arc<Self> {
         let entropy = Entropy::default();
         let hasher = || {
             let seeds = [(); 4].map(|()| entropy.draw());
@@ -151,7 +151,7 @@ impl Gate {
         let seeds = [(); 4].map(|()| self.entropy.draw());
         let hasher = RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]);
         Arc::new(Door {
-            gate: Arc::clone(self),
+            keeper: Arc::clone(self),
             connections: limits.connections_max.map(Seats::of),
             unauthenticated: limits.unauthenticated_max.map(Seats::of),
             addresses: match limits.address {

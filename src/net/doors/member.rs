@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::time::{Sleep, sleep};
 
-use super::Gate;
+use super::Doorkeeper;
 use super::counters::Counters;
 use crate::guard::{Pace, PaceLimits};
 use crate::request::Request;
@@ -13,7 +13,7 @@ use crate::types::{ClientId, ReasonCode, Timestamp};
 
 /// What holds a connected client where anything limits one client or one user. Others have none.
 pub struct Member {
-    gate: Arc<Gate>,
+    keeper: Arc<Doorkeeper>,
     limits: PaceLimits,
     pace: Pace,
     /// Shared with the other clients of the user, where users are limited.
@@ -40,12 +40,12 @@ pub enum Reading {
 
 impl Member {
     pub(super) fn new(
-        gate: Arc<Gate>,
+        keeper: Arc<Doorkeeper>,
         limits: PaceLimits,
         user: Option<User>,
     ) -> Option<Box<Self>> {
         let held = user.is_some() || !limits.is_none();
-        held.then(|| Box::new(Self { gate, limits, pace: Pace::default(), user, rest: None }))
+        held.then(|| Box::new(Self { keeper, limits, pace: Pace::default(), user, rest: None }))
     }
 
     /// Counts what `request` publishes. A message that no waiting would make fit the rate is refused,
@@ -58,13 +58,13 @@ impl Member {
         };
         self.pace.spend(&self.limits, 1, bytes, now);
         if let Some((.., shared)) = &self.user {
-            shared.lock().spend(&self.gate.user_pace, 1, bytes, now);
+            shared.lock().spend(&self.keeper.user_pace, 1, bytes, now);
         }
         match request {
             Request::Publish { id: id @ Some(_), message, .. }
                 if is_v5 && self.is_too_large(bytes) =>
             {
-                Counters::add(&self.gate.counters.too_large_for_rate);
+                Counters::add(&self.keeper.counters.too_large_for_rate);
                 Request::RefusePublish { id, qos: message.qos(), reason: ReasonCode::QuotaExceeded }
             }
             request => request,
@@ -89,25 +89,25 @@ impl Member {
         if rested {
             return Reading::Pauses;
         }
-        Counters::add(&self.gate.counters.pauses);
+        Counters::add(&self.keeper.counters.pauses);
         Reading::PausesNow
     }
 
     fn owes_until(&self, now: Timestamp) -> Option<Timestamp> {
         let own = self.pace.owes_until(&self.limits, now);
-        let shared = |(.., pace): &User| pace.lock().owes_until(&self.gate.user_pace, now);
+        let shared = |(.., pace): &User| pace.lock().owes_until(&self.keeper.user_pace, now);
         own.max(self.user.as_ref().and_then(shared))
     }
 
     fn is_too_large(&self, bytes: u64) -> bool {
-        let of_user = self.user.is_some() && self.gate.user_pace.is_too_large(bytes);
+        let of_user = self.user.is_some() && self.keeper.user_pace.is_too_large(bytes);
         of_user || self.limits.is_too_large(bytes)
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if let (Some((user, client_id, _)), Some(users)) = (&self.user, &self.gate.users) {
+        if let (Some((user, client_id, _)), Some(users)) = (&self.user, &self.keeper.users) {
             users.lock().leave(user, client_id);
         }
     }
