@@ -65,6 +65,16 @@ fn hints(config: &Config) -> impl Iterator<Item = (&'static str, &'static str)> 
             "is more than session.sessions_max: the last connections find no session",
         ),
         (
+            limits.closed_latency_ms > 0 && limits.closed_latency_ms < limits.busy_latency_ms,
+            "limits.closed_latency_ms",
+            "is less than limits.busy_latency_ms: connections are closed before anybody is told",
+        ),
+        (
+            config.bans.ban_secs > config.bans.ban_secs_max,
+            "bans.ban_secs",
+            "is more than bans.ban_secs_max, which holds",
+        ),
+        (
             no_probes && tcp.keepalive_interval_secs != default.tcp.keepalive_interval_secs,
             "tcp.keepalive_interval_secs",
             no_effect,

@@ -110,6 +110,22 @@ fn numbers_and_lists_have_their_limits() {
 }
 
 #[test]
+fn a_limit_of_a_listener_is_its_own_or_the_common_one() {
+    let written = |value: &str| {
+        format!("[[listeners]]\naddress = '127.0.0.1:1'\nlimits.connections_max = {value}")
+    };
+    let own = |value: &str| {
+        let config = load_file(&written(value)).expect("no mistakes").config;
+        config.listeners[0].limits.connections_max.0
+    };
+    assert_eq!([own("1"), own("10_000_000"), own("'common'")], [Some(1), Some(10_000_000), None]);
+    assert!(mistakes_of(&written("0")).contains("must be at least 1"));
+    assert!(mistakes_of(&written("10_000_001")).contains("must be at most 10_000_000"));
+    let wanted = "must be a whole number or \"common\", not \"many\"";
+    assert!(mistakes_of(&written("'many'")).contains(wanted));
+}
+
+#[test]
 fn two_listeners_never_share_a_file() {
     let text = "[[listeners]]\nunix.path = '/a'\nname = 'x'\n[[listeners]]\nunix.path = '/a'";
     assert_eq!(mistakes_of(text), "FILE:4: listeners: /a is listened on twice");
@@ -145,6 +161,14 @@ websocket.origins = ["https://a.test"]
 websocket.message_bytes_max = 1_000
 proxy_protocol = true
 proxy_trusted = ["10.0.0.0/8", "::1"]
+limits.connections_max = 10
+limits.unauthenticated_max = 9
+limits.connections_per_address_max = 8
+limits.unauthenticated_per_address_max = 0
+limits.connects_per_minute_per_address = 6
+limits.connects_burst_per_address = 5
+limits.publish_messages_per_second = 4
+limits.publish_bytes_per_second = 3
 
 [[listeners]]
 unix.path = "/run/mqtt.sock"

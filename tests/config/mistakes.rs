@@ -167,6 +167,14 @@ fn what_is_hardly_meant_is_a_warning() {
             "tcp.keepalive_secs = 0\ntcp.keepalive_probes = 2",
             ":2: tcp.keepalive_probes: has no effect while tcp.keepalive_secs is 0",
         ),
+        (
+            "limits.busy_latency_ms = 100\nlimits.closed_latency_ms = 99",
+            ":2: limits.closed_latency_ms: is less than limits.busy_latency_ms: connections are closed before anybody is told",
+        ),
+        (
+            "bans.ban_secs = 11\nbans.ban_secs_max = 10",
+            ":1: bans.ban_secs: is more than bans.ban_secs_max, which holds",
+        ),
     ] {
         let loaded = load_file(text).expect("a warning is no mistake");
         let [warning] = loaded.warnings.as_slice() else { panic!("{:?}", loaded.warnings) };

@@ -61,6 +61,30 @@ fn a_listener_has_limits_of_its_own() {
 }
 
 #[test]
+fn behind_a_proxy_each_client_counts_by_its_own_address() {
+    let broker = Broker::start(
+        "[[listeners]]\nname = 'it'\naddress = '127.0.0.1:0'\nallow_anonymous = true\n\
+         proxy_protocol = true\nproxy_trusted = '127.0.0.0/8'\n\
+         [limits]\nexempt_addresses = []\nconnections_per_address_max = 1\n",
+    );
+    let through_proxy = |source: &str, id: &str| {
+        let header = format!("PROXY TCP4 {source} 192.0.2.99 50000 1883\r\n");
+        let packet = [header.as_bytes(), &connect(id, None)].concat();
+        Client::try_connect(1, broker.address(), &packet)
+    };
+    let (mut one, _) = through_proxy("192.0.2.1", "one");
+    let (mut two, _) = through_proxy("192.0.2.2", "two");
+    one.ping();
+    two.ping();
+
+    let (_, answer) = through_proxy("192.0.2.1", "three");
+
+    assert_eq!(answer, [0; 0], "closed without a word");
+    let line = broker.await_log("connections_per_address_max is reached");
+    assert!(line.contains("address=\"192.0.2.1:50000\""), "{line}");
+}
+
+#[test]
 fn so_many_sockets_may_say_nothing_and_who_has_introduced_itself_is_none_of_them() {
     let broker = Broker::limited("unauthenticated_max = 3\nconnect_timeout_secs = 3600");
     let address = broker.address();

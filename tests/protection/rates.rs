@@ -60,6 +60,8 @@ fn a_client_that_publishes_too_fast_is_slowed_down_and_its_neighbour_is_not() {
 
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
     (0..80).for_each(|_| assert_eq!(subscriber.receive().1, b"m", "nothing is lost"));
+    let line = broker.await_log("publishes faster than it may");
+    assert!(line.contains("client=fast") && line.contains("address=127.0.0.1:"), "{line}");
     assert!(await_sys(&broker, "publish/pauses", 1) >= 1);
 }
 

@@ -20,6 +20,8 @@ pub struct Member {
     user: Option<User>,
     /// Runs while nothing is read because too much was published.
     rest: Option<Pin<Box<Sleep>>>,
+    /// The log names the client.
+    is_named: bool,
 }
 
 /// The user name, the client identifier that counts under it, and what its clients have published.
@@ -45,7 +47,8 @@ impl Member {
         user: Option<User>,
     ) -> Option<Box<Self>> {
         let held = user.is_some() || !limits.is_none();
-        held.then(|| Box::new(Self { keeper, limits, pace: Pace::default(), user, rest: None }))
+        let pace = Pace::default();
+        held.then(|| Box::new(Self { keeper, limits, pace, user, rest: None, is_named: false }))
     }
 
     /// Counts what `request` publishes. A message that no waiting would make fit the rate is refused,
@@ -91,6 +94,14 @@ impl Member {
         }
         Counters::add(&self.keeper.counters.pauses);
         Reading::PausesNow
+    }
+
+    /// Whether the log is to name the client as one that publishes too fast: once, while others are
+    /// not too many.
+    pub fn is_to_be_named(&mut self, now: Timestamp) -> bool {
+        let is_first = !self.is_named && self.keeper.log.admit(now);
+        self.is_named |= is_first;
+        is_first
     }
 
     fn owes_until(&self, now: Timestamp) -> Option<Timestamp> {

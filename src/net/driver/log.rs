@@ -26,6 +26,12 @@ impl<S> Driver<S> {
         );
     }
 
+    /// Once for a connection: who publishes too fast does it again and again.
+    pub(super) fn log_slowed_down(&self) {
+        let (client, address) = (self.client(), self.address());
+        tracing::warn!(%client, %address, "publishes faster than it may, and is read more slowly");
+    }
+
     /// A connection that came to nothing is no event for people: a port check, a scan.
     pub(super) fn log_disconnected(&self) {
         let (client, address) = (self.client(), self.address());

@@ -50,11 +50,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// for the client is still sent, and its keep alive waits.
     pub(super) fn must_rest(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(member) = &mut self.member else { return false };
-        let reading = member.poll_reading(self.shared.clock.now(), cx);
+        let now = self.shared.clock.now();
+        let reading = member.poll_reading(now, cx);
         match reading {
             Reading::On | Reading::Pauses => {}
             Reading::OnAgain => self.shared.pace(&self.link, false),
-            Reading::PausesNow => self.shared.pace(&self.link, true),
+            Reading::PausesNow => {
+                if member.is_to_be_named(now) {
+                    self.log_slowed_down();
+                }
+                self.shared.pace(&self.link, true);
+            }
         }
         matches!(reading, Reading::Pauses | Reading::PausesNow)
     }
