@@ -70,6 +70,8 @@ pub struct Broker {
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
+    /// With it the last session that was on disk ends there.
+    last_end: Lsn,
     /// Connections to wake when the store has come so far, in its order.
     waiting: VecDeque<(Lsn, ConnId)>,
     /// What [`Self::take_loads`] gives.
@@ -106,6 +108,7 @@ impl Broker {
             memory_is_short: false,
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
+            last_end: Lsn::NONE,
             waiting: VecDeque::new(),
             loads: Vec::new(),
             next_session_number: 1,
