@@ -8,7 +8,9 @@ mod recovery;
 mod running;
 mod settings;
 mod signals;
+mod status;
 mod supervisor;
+mod watchdog;
 
 use std::io;
 use std::net::SocketAddr;
@@ -129,6 +131,8 @@ impl Server {
             let mut tasks = JoinSet::new();
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
+            tasks.spawn(watchdog::keep(Arc::clone(&shared), supervisor));
+            tasks.spawn(status::keep(Arc::clone(&shared), supervisor));
             tracing::info!("ready");
             supervisor.ready();
 
