@@ -10,6 +10,7 @@ mod conns;
 mod deliver;
 mod detach;
 mod full;
+mod guards;
 mod held_up;
 mod outgoing;
 mod publish;
@@ -41,6 +42,7 @@ use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
 use full::Fullness;
+use guards::Guards;
 use replay::Replay;
 use sessions::Sessions;
 use sys::Sys;
@@ -55,6 +57,7 @@ pub struct Broker {
     settings: Settings,
     sessions: Sessions,
     conns: Conns,
+    guards: Guards,
     subscriptions: Subscriptions,
     retained: Retained,
     /// What new subscriptions are still owed of the retained messages; sparse.
@@ -91,6 +94,7 @@ impl Broker {
         Self {
             sessions: Sessions::new(hasher.clone()),
             conns: Conns::default(),
+            guards: Guards::new(hasher.clone(), settings.access_decisions_max),
             subscriptions: Subscriptions::new(hasher, settings.cached_topics_max),
             retained: Retained::new(settings.retained),
             replays: BTreeMap::new(),
@@ -206,6 +210,7 @@ impl Broker {
                 return self.handle_unsubscribe(id, key, packet, filters);
             }
             Request::Ping => self.conns.get_mut(id).expect("just seen").add_ping(),
+            Request::Identify(identity) => self.handle_identity(key, *identity),
             Request::Progress => {}
             Request::Disconnect { reason, session_expiry_secs } => {
                 self.handle_disconnect(key, reason, session_expiry_secs, now, actions);

@@ -11,7 +11,8 @@ const SYS: &str = "$SYS";
 
 /// What became of a message.
 pub(super) struct Routed {
-    /// Sessions and shared subscriptions that it matched, those with No Local among them.
+    /// Sessions and shared subscriptions that it matched, among them those with No Local and those that
+    /// may not receive it.
     pub receivers: usize,
     /// What must be durable before it is acknowledged.
     gate: Lsn,
@@ -46,7 +47,7 @@ impl Broker {
         if packet.is_some() && !self.admit(id, now, actions) {
             return 0;
         }
-        let kept = match self.permit(id, message) {
+        let kept = match self.permit(id, key, message) {
             Ok(gate) => gate,
             Err(reason) => {
                 self.refuse_publish(id, key, packet, message.qos(), reason);
@@ -125,8 +126,14 @@ impl Broker {
     ///
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
     /// for all others the message is delivered all the same, and counted as not retained.
-    fn permit(&mut self, id: ConnId, message: &Message) -> Result<Lsn, ReasonCode> {
-        if is_servers_own(message) {
+    fn permit(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        message: &Message,
+    ) -> Result<Lsn, ReasonCode> {
+        if is_servers_own(message) || !self.may_publish(key, message.topic()) {
+            self.stats.denied += 1;
             return Err(ReasonCode::NotAuthorized);
         }
         if !message.retain() {
@@ -211,9 +218,13 @@ impl Broker {
     ) -> Routed {
         let matches = self.subscriptions.matching(message.topic());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
+        let topic = self.guards.question(message.topic());
         for found in &matches.direct {
             routed.receivers += 1;
             let Some(options) = options_for(found, publisher) else { continue };
+            if !self.may_receive(found.session, topic) {
+                continue;
+            }
             let new = new_delivery(message, options, origin_gate);
             routed.gate = routed.gate.max(self.deliver(found.session, new, actions));
         }

@@ -58,6 +58,10 @@ impl Broker {
         filter: Filter,
         mut options: SubscriptionOptions,
     ) -> ReasonCode {
+        if !self.guards.may_subscribe(key, &filter) {
+            self.stats.denied += 1;
+            return ReasonCode::NotAuthorized;
+        }
         let session = &mut self.sessions[key];
         let is_new = !session.subscriptions.contains_key(&filter);
         if is_new && session.subscriptions.len() >= self.settings.subscriptions_max {

@@ -145,6 +145,7 @@ impl Broker {
             ("publish/messages/dropped", stats.dropped.total()),
             ("publish/bytes/received", stats.publish_bytes_received),
             ("publish/bytes/sent", stats.publish_bytes_sent),
+            ("requests/denied", stats.denied),
             ("bytes/received", stats.bytes_received),
             ("bytes/sent", stats.bytes_sent),
         ];

@@ -1,7 +1,9 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
 mod bench;
+mod certs;
 mod check;
+mod passwd;
 mod serve;
 mod store;
 
@@ -28,12 +30,20 @@ struct Arguments {
 enum Command {
     /// Run the broker; what happens without a command, too.
     Serve,
-    /// Check the configuration and print what is in effect.
+    /// Check the configuration and print what is in effect, or what a client may do.
     Check {
         /// Print a file with every key, its default and a comment instead.
         #[arg(long)]
         defaults: bool,
+        #[command(flatten)]
+        question: Box<check::Question>,
     },
+    /// Certificates to try TLS with.
+    #[command(subcommand)]
+    Certs(certs::Certs),
+    /// Users of a password file.
+    #[command(subcommand)]
+    Passwd(passwd::Passwd),
     /// Look after the files of a broker that does not run.
     Store(store::Arguments),
     /// Load a broker, whichever, and measure what it does.
@@ -66,6 +76,9 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar check --as ann --publish house/door      may she, and which rule says so?
+  fulmar certs dev                                certificates to try TLS with, in certs/
+  fulmar passwd add passwords ann                 a user, and its password when asked for
   fulmar store verify --config fulmar.toml        is everything there that was kept?
   fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
@@ -85,20 +98,21 @@ pub fn run(
         Ok(arguments) => arguments,
         Err(answer) => return print_usage(&answer),
     };
-    if let Some(Command::Check { defaults: true }) = arguments.command {
-        return check::print(&config::reference());
-    }
-    let command = match arguments.command {
+    let Arguments { command, options } = arguments;
+    let run: Box<dyn FnOnce(Loaded) -> ExitCode> = match command {
+        Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Bench(bench)) => return bench::run(bench),
-        other => other,
+        Some(Command::Certs(command)) => return certs::run(command),
+        Some(Command::Passwd(command)) => return passwd::run(command),
+        Some(Command::Store(store)) => Box::new(move |loaded| store::run(&store, &loaded.config)),
+        Some(Command::Check { question, .. }) => {
+            Box::new(move |loaded| check::run(&loaded, &question))
+        }
+        Some(Command::Serve) | None => Box::new(serve::run),
     };
-    match load(arguments.options, environment) {
+    match load(options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
-        Ok(loaded) => match command {
-            Some(Command::Check { .. }) => check::run(&loaded),
-            Some(Command::Store(arguments)) => store::run(&arguments, &loaded.config),
-            _ => serve::run(loaded),
-        },
+        Ok(loaded) => run(loaded),
     }
 }
 

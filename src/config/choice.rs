@@ -34,11 +34,13 @@ macro_rules! choices {
             }
 
             fn allowed(_: &Range) -> String {
-                one_of(&[$( $name ),+])
+                crate::config::choice::one_of(&[$( $name ),+])
             }
         }
     )+ };
 }
+
+pub(super) use choices;
 
 choices! {
     /// What happens to a message for a session whose queue is full.
@@ -67,6 +69,20 @@ choices! {
         Sled = "sled",
         /// On disk, with fjall.
         Fjall = "fjall",
+    }
+
+    /// Which part of a client certificate is the user name.
+    CertificateUser {
+        /// None: certificates say who may connect, not who it is.
+        None = "none",
+        /// The common name of the subject.
+        CommonName = "cn",
+        /// The first DNS name among the alternative names.
+        Dns = "san_dns",
+        /// The first mail address among them.
+        Email = "san_email",
+        /// The first URI among them.
+        Uri = "san_uri",
     }
 
     /// What an acknowledgement promises.
@@ -127,7 +143,7 @@ impl Value for SessionExpiryMax {
 }
 
 /// `"a", "b" or "c"`.
-fn one_of(names: &[&str]) -> String {
+pub(super) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use super::key::{Key, section};
 use super::value::Value;
 use super::{
-    Durability, Engine, LogFilter, LogFormat, OnDamage, QueueFull, Section, SessionExpiryMax,
-    ShareStrategy,
+    AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, OnDamage, QueueFull,
+    Section, SessionExpiryMax, ShareStrategy,
 };
 use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
@@ -14,8 +14,12 @@ section! {
     Limits is limits {
         /// Connections at one time; one more is closed as it is accepted.
         connections_max: usize = 100_000, within 1..=10_000_000;
-        /// Seconds in which a new connection must have sent its CONNECT.
+        /// Seconds in which a new connection must have its CONNECT accepted.
         connect_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Seconds for an authentication that a connected MQTT 5 client begins anew.
+        re_authentication_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Seconds for what comes before MQTT: the PROXY header, TLS and the opening of WebSocket.
+        handshake_timeout_secs: u64 = 10, within 1..=3_600;
         /// Bytes of one packet; a client that sends a longer one is disconnected.
         packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.
@@ -28,6 +32,76 @@ section! {
         replies_max: usize = 1_024, within 1..=65_535;
         /// Seconds that clients get to take their last packets when the broker stops.
         shutdown_grace_secs: u64 = 5, within 0..=3_600;
+    }
+}
+
+section! {
+    /// How clients show who they are.
+    Auth is auth {
+        /// Who is asked about a client, in order: certificate, jwt, password, scram, http, anonymous.
+        chain: Vec<AuthSource> = Vec::new();
+        /// The password file, for "password" and "scram".
+        password_file: Option<PathBuf> = None;
+        /// Whether files with secrets may be readable for every user of the machine.
+        allow_readable_files: bool = false;
+        /// Seconds between looks whether one of the files below auth has changed.
+        reload_secs: u64 = 10, within 1..=86_400;
+        /// Threads that check passwords and tokens; 0 for half of the cores.
+        hashing_threads: usize = 0, within 0..=256;
+        /// Logins that wait for one of these threads; a further one is told that the server is busy.
+        hashing_queue_max: usize = 1_000, within 1..=1_000_000;
+        /// Logins with the right password that are remembered, so that they cost no hashing again.
+        cache_entries_max: usize = 100_000, within 0..=10_000_000;
+        /// Seconds for which they are; 0 for not at all.
+        cache_secs: u64 = 600, within 0..=86_400;
+        /// Which part of a client certificate is the user name, for "certificate".
+        certificate_user: CertificateUser = CertificateUser::None;
+        /// Files with a public key in PEM each, for "jwt".
+        jwt_key_files: Vec<PathBuf> = Vec::new();
+        /// Files with a secret of at least 32 bytes each, for "jwt".
+        jwt_secret_files: Vec<PathBuf> = Vec::new();
+        /// Files with a JSON Web Key Set each, for "jwt".
+        jwt_jwks_files: Vec<PathBuf> = Vec::new();
+        /// What the claim iss of a token must be; empty for anything.
+        jwt_issuer: String = String::new(), within 0..=1_024;
+        /// What the claim aud of a token must be or contain; empty for anything.
+        jwt_audience: String = String::new(), within 0..=1_024;
+        /// The claim with the user name; dots lead through objects.
+        jwt_username_claim: String = "sub".into(), within 1..=256;
+        /// The claim with the groups of the user.
+        jwt_groups_claim: String = "groups".into(), within 0..=256;
+        /// The claim with the topic filters that the user may publish to.
+        jwt_publish_claim: String = "publish".into(), within 0..=256;
+        /// The claim with the topic filters that the user may subscribe to.
+        jwt_subscribe_claim: String = "subscribe".into(), within 0..=256;
+        /// Seconds by which the clock of whoever issued a token may be off.
+        jwt_leeway_secs: u64 = 10, within 0..=3_600;
+        /// Whether a token must have an end, the claim exp.
+        jwt_expiry_required: bool = true;
+        /// Where to POST who wants to connect, for "http".
+        http_url: String = String::new(), within 0..=2_048;
+        /// Authorities in PEM for an https URL; empty for those of the system.
+        http_ca_file: Option<PathBuf> = None;
+        /// Milliseconds that one answer may take.
+        http_timeout_ms: u64 = 3_000, within 10..=60_000;
+        /// Questions asked by HTTP at one time.
+        http_connections_max: usize = 8, within 1..=256;
+        /// Questions that wait for one of these; a further client is told that the server is busy.
+        http_queue_max: usize = 1_000, within 1..=1_000_000;
+        /// Answers by HTTP that are remembered; only those that let a client in.
+        http_cache_entries_max: usize = 10_000, within 0..=10_000_000;
+        /// Seconds for which they are; 0 for not at all.
+        http_cache_secs: u64 = 60, within 0..=86_400;
+    }
+}
+
+section! {
+    /// What clients may do with which topics; docs/AUTHORIZATION.md.
+    Acl is acl {
+        /// A file in the format of Mosquitto's acl_file, asked behind the rules below; empty for none.
+        file: Option<PathBuf> = None;
+        /// Decisions about topics that are remembered for each session.
+        decisions_max: usize = 32, within 0..=1_024;
     }
 }
 

@@ -9,13 +9,13 @@ impl Connection {
     /// The CONNECT was refused, or a re-authentication failed: says so and closes.
     ///
     /// A client that has its CONNACK is told 0x87, Not authorized, with DISCONNECT: it knows
-    /// no other reason there.
-    pub fn refuse(&mut self, reason: ReasonCode, output: &mut Output) {
+    /// no other reason there. `why` is for the log.
+    pub fn refuse(&mut self, reason: ReasonCode, why: &'static str, output: &mut Output) {
         let told = match &self.state {
             State::Connected(link) if link.acknowledged => ReasonCode::NotAuthorized,
             _ => reason,
         };
-        self.ended.get_or_insert(Ended::Refused { reason });
+        self.ended.get_or_insert(Ended::Refused { reason, why });
         self.close(told, "", output);
     }
 

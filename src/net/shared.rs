@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::paused::Paused;
 use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::Authenticator;
+use crate::auth::rules::Rules;
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::journal::StoreState;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub clients: Arc<Seats>,
     /// Between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
+    /// For an authentication begun during a connection.
+    pub re_authentication_timeout: Duration,
 }
 
 /// What a server decides once for all its connections.
@@ -70,6 +73,8 @@ pub struct Setup {
     pub authenticator: Box<dyn Authenticator>,
     /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
+    /// The most that an authentication begun during a connection takes, the client's turns included.
+    pub re_authentication_timeout: Duration,
     /// Sockets open at a time.
     pub connections_max: usize,
     /// Log lines a second about what peers do wrong.
@@ -148,6 +153,7 @@ impl Shared {
             connections: Seats::new(setup.connections_max),
             clients: Seats::new(usize::MAX),
             connect_timeout: setup.connect_timeout,
+            re_authentication_timeout: setup.re_authentication_timeout,
         }
     }
 
@@ -228,6 +234,11 @@ impl Shared {
     fn handle_committed(&self, lsn: Lsn) {
         self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
         self.resume_paused();
+    }
+
+    /// From now on clients may do what these rules allow.
+    pub fn set_rules(&self, rules: Arc<Rules>) {
+        self.act(|core, _, _| core.broker.set_rules(rules));
     }
 
     /// Makes durable what is waiting for the store. Nothing is to be asked of the broker afterwards.

@@ -1,10 +1,12 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
 mod deadlines;
+mod identity;
 mod listeners;
 pub mod log;
 mod persistence;
 mod recovery;
+mod reload;
 mod running;
 mod settings;
 mod signals;
@@ -20,14 +22,16 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
 
-use crate::auth::NoCredentials;
 use crate::config::Config;
+use crate::identity::Reloader;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
 use listeners::Bound;
+use reload::TlsReloader;
 use signals::Signals;
 use supervisor::Supervisor;
 
@@ -36,6 +40,7 @@ pub struct Server {
     runtime: Runtime,
     listeners: Vec<Bound>,
     shared: Arc<Shared>,
+    reloader: Reloader,
     config: Config,
     supervisor: Supervisor,
 }
@@ -49,9 +54,12 @@ pub enum Error {
     /// SIGTERM and SIGINT would kill the process instead of ending it.
     #[error("cannot handle signals: {0}")]
     Signals(#[source] io::Error),
-    /// All the addresses that were not to be had.
+    /// All the addresses and files that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// A source of credentials cannot be used.
+    #[error("{0}")]
+    Identity(#[source] SourcesError),
     /// What was kept cannot be had, or is in use.
     #[error("{0}{advice}", advice = advice(.0))]
     Store(#[source] StoreError),
@@ -96,7 +104,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Listen`] with every address that is not to be had, [`Error::Store`],
+    /// [`Error::Listen`] with every address that is not to be had, [`Error::Identity`],
+    /// [`Error::Store`],
     /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
         Self::bind_for(config, Supervisor::none())
@@ -108,14 +117,17 @@ impl Server {
         let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
-        let setup = settings::setup(&config, Box::new(NoCredentials));
+        let sources = identity::open(&config, clock).map_err(Error::Identity)?;
+        let setup = settings::setup(&config, Box::new(sources.identities));
         let shared = persistence::open(&config, clock, setup, supervisor).map_err(Error::Store)?;
-        Ok(Self { runtime, listeners, shared, config, supervisor })
+        identity::tell_rules(&sources.parts, &shared);
+        Ok(Self { runtime, listeners, shared, reloader: sources.reloader, config, supervisor })
     }
 
-    /// Where it listens, in the order of the configuration, ports that the system chose included.
+    /// The addresses where it listens, in the order of the configuration, ports that the system
+    /// chose included.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+        self.listeners.iter().filter_map(|listener| listener.address).collect()
     }
 
     /// Serves until `stop` is over once, then says goodbye to the clients for as long as
@@ -126,13 +138,18 @@ impl Server {
     /// [`Error::StoreFailed`] if it ended by itself for that reason, in the same way: who restarts
     /// it gets a server that keeps things again.
     pub fn serve(self, mut stop: impl AsyncFnMut()) -> Result<(), Error> {
-        let Self { runtime, listeners, shared, config, supervisor } = self;
+        let Self { runtime, listeners, shared, reloader, config, supervisor } = self;
         let end = runtime.block_on(async {
             let mut tasks = JoinSet::new();
+            match TlsReloader::start(&listeners, shared.clock) {
+                Ok(reloader) => drop(tasks.spawn(reloader.obey_hangup())),
+                Err(error) => tracing::error!(%error, "certificates are not read again"),
+            }
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
             tasks.spawn(watchdog::keep(Arc::clone(&shared), supervisor));
             tasks.spawn(status::keep(Arc::clone(&shared), supervisor));
+            tasks.spawn(signals::reload_on_hangup(reloader));
             tracing::info!("ready");
             supervisor.ready();
 

@@ -53,6 +53,7 @@ pub fn broker(config: &Config) -> Settings {
             bytes_max: to_usize(config.retained.bytes_max),
         },
         cached_topics_max: CACHED_TOPICS_MAX,
+        access_decisions_max: config.acl.decisions_max,
         replies_max: config.limits.replies_max,
         work_max: WORK_MAX,
         sys_interval_secs: u32::try_from(config.sys.interval_secs).unwrap_or(u32::MAX),
@@ -68,6 +69,9 @@ pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
         durability: config.store.durability.name(),
         authenticator,
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
+        re_authentication_timeout: Duration::from_secs(
+            config.limits.re_authentication_timeout_secs,
+        ),
         connections_max: config.limits.connections_max,
         mistakes_per_second: config.log.faults_per_second_max,
     }

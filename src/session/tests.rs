@@ -349,13 +349,14 @@ fn limits() -> QueueLimits {
     QueueLimits { messages_max: usize::MAX, bytes_max: usize::MAX, rule: QueueRule::RefuseNew }
 }
 
-fn context() -> Context {
+fn context() -> Context<'static> {
     Context {
         now: Timestamp(0),
         durable: Lsn::NONE,
         protocol: Protocol::V311,
         receive_maximum: u16::MAX,
         maximum_packet_size: u32::MAX,
+        denies: None,
     }
 }
 

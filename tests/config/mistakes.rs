@@ -153,7 +153,7 @@ fn what_is_hardly_meant_is_a_warning() {
     for (text, expected) in [
         (
             "[[listeners]]\naddress = '0.0.0.0:1883'",
-            ":1: listeners: 0.0.0.0:1883 accepts no client: to let everyone in, set allow_anonymous = true or start with --allow-anonymous",
+            ":1: listeners: 0.0.0.0:1883 accepts no client: set auth.chain, or to let everyone in, set allow_anonymous = true or start with --allow-anonymous",
         ),
         (
             "session.queue_bytes_max = 1_024\nlimits.packet_bytes_max = 1_025",

@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("config", &["auth", "broker", "connection", "retained", "session", "subscriptions", "types"]),
     // L5
     ("net", &["auth", "broker", "config", "connection", "journal", "request", "store", "types"]),
+    ("identity", &["auth", "net", "request", "types"]),
     // L6
     (
         "server",
@@ -35,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "broker",
             "config",
             "connection",
+            "identity",
             "journal",
             "net",
             "request",
@@ -46,7 +48,10 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["codec", "config", "journal", "request", "server", "store", "types"]),
+    (
+        "cli",
+        &["auth", "codec", "config", "identity", "journal", "request", "server", "store", "types"],
+    ),
     ("main", &["cli"]),
 ];
 

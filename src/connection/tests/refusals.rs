@@ -116,7 +116,7 @@ fn the_brokers_refusal_is_a_connack_of_the_version() {
     let mut rig = Rig::new(unlimited());
     rig.connect(&connect_v5(b"", b"c"));
     assert_eq!(rig.refuse(ReasonCode::ServerBusy), b"\x20\x03\0\x89\0");
-    let ended = Some(&Ended::Refused { reason: ReasonCode::ServerBusy });
+    let ended = Some(&Ended::Refused { reason: ReasonCode::ServerBusy, why: "full" });
     assert_eq!(rig.connection.ended(), ended);
 }
 

@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +12,7 @@ mod farewell;
 mod inbox;
 mod log;
 mod outbox;
+mod question;
 mod scratch;
 #[cfg(test)]
 mod tests;
@@ -30,6 +30,7 @@ use ending::Ending;
 use farewell::Farewell;
 use inbox::Inbox;
 use outbox::Outbox;
+use question::Question;
 use scratch::Scratch;
 
 /// How often one poll goes round before other tasks of the thread get their turn.
@@ -44,7 +45,7 @@ const ROUNDS_PER_POLL: usize = 16;
 /// nothing is read: either side that is slow slows down the other and nobody else.
 pub struct Driver<S> {
     socket: S,
-    peer: Peer,
+    peer: PeerInfo,
     shared: Arc<Shared>,
     connection: Connection,
     link: Link,
@@ -52,6 +53,8 @@ pub struct Driver<S> {
     outbox: Outbox,
     /// What the broker did not take yet. Nothing is read while there are any.
     requests: VecDeque<Request>,
+    /// What the connection asked about credentials.
+    question: Question,
     /// To be told to the client when everything before it is handled.
     fault: Option<Fault>,
     /// The broker has more for the socket.
@@ -61,22 +64,14 @@ pub struct Driver<S> {
     ending: Option<Ending>,
     /// The write side failed: what the client sent before is still read.
     broken: Option<std::io::ErrorKind>,
-    /// Runs during the handshake and while closing. A connection that stands has no timer.
+    /// Runs during the handshake, while the client authenticates again, until credentials that expire
+    /// do, and while closing. Other connections that stand have no timer.
     timer: Option<Pin<Box<Sleep>>>,
     started: Timestamp,
     /// What the broker has been told of [`Self::traffic`].
     counted: Traffic,
     client_seat: Option<Seat>,
     _seat: Seat,
-}
-
-/// Who is at the other end of a socket.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// For the log.
-    pub address: SocketAddr,
-    /// For the decision about its credentials.
-    pub info: PeerInfo,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +96,7 @@ enum Round {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Serves `socket`, which holds `seat`. The time for its CONNECT begins here.
     /// To be called within a runtime.
-    pub fn new(socket: S, peer: Peer, shared: Arc<Shared>, seat: Seat) -> Self {
+    pub fn new(socket: S, peer: PeerInfo, shared: Arc<Shared>, seat: Seat) -> Self {
         Self {
             socket,
             peer,
@@ -110,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             requests: VecDeque::new(),
+            question: Question::default(),
             fault: None,
             more: false,
             clean_start: false,
@@ -152,6 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn serve(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
         let whole = self.broken.is_none();
         self.write(cx);
+        let answered = self.poll_answer(cx, scratch);
         let read = self.read(cx, scratch);
         let visited = self.visit(scratch);
         self.encode(scratch);
@@ -161,12 +158,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
         let pull = self.more && self.outbox.is_empty();
         let broke = whole && self.broken.is_some();
-        if read || visited || moved || pull || broke { Round::Again } else { Round::Wait }
+        if answered || read || visited || moved || pull || broke {
+            Round::Again
+        } else {
+            Round::Wait
+        }
     }
 
     /// Reads once, unless the broker still owes the client attention. Whether something came.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
         if self.is_closing() || !scratch.visit.requests.is_empty() {
+            return false;
+        }
+        if self.question.is_open() && !self.inbox.is_empty() {
             return false;
         }
         if self.shared.must_pause(&self.link) {
@@ -181,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.sort_all(scratch);
                 return true;
             }
-            Poll::Ready(Err(error)) => self.end(Ending::Lost(error.kind())),
+            Poll::Ready(Err(error)) => self.end(Ending::of(&error)),
             Poll::Pending => {
                 if let Some(kind) = self.broken {
                     self.end(Ending::Lost(kind));
@@ -194,10 +198,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Sorts what was received; goes on receiving behind each question about credentials.
     fn sort_all(&mut self, scratch: &mut Scratch) {
         while self.sort(scratch) {
-            let (shared, connection) = (&self.shared, &mut self.connection);
-            let inputs = &mut scratch.inputs;
-            self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
+            self.receive_left(scratch);
         }
+    }
+
+    fn receive_left(&mut self, scratch: &mut Scratch) {
+        let (shared, connection) = (&self.shared, &mut self.connection);
+        let inputs = &mut scratch.inputs;
+        self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
     }
 
     /// Whether there was a question, answered now, behind which more may be received.
@@ -206,15 +214,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while let Some(input) = scratch.inputs.pop_front() {
             match input {
                 Input::Request(request) => scratch.visit.requests.push_back(request),
-                Input::Connect(connect) => {
+                Input::Connect(mut connect) => {
+                    connect.origin = self.peer.origin();
                     self.clean_start = connect.clean_start;
                     scratch.visit.connect = Some(connect);
                 }
                 Input::Auth(question) => {
-                    let answer = self.shared.authenticator.decide(&question, self.peer.info);
-                    let output = &mut self.outbox.output;
-                    self.connection.handle_auth(answer, &mut scratch.inputs, output);
-                    asked = true;
+                    asked |= self.ask(&question, scratch);
                 }
                 Input::Fault(fault) => self.fault = Some(fault),
             }
@@ -236,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.shared.visit(&mut self.link, visit, room);
         self.more = visit.more;
         if is_new && self.link.conn.is_some() {
-            self.timer = None;
+            self.time_credentials();
             self.client_seat = self.shared.clients.take();
         }
         is_new || visit.requests.len() < brought || !visit.outgoing.is_empty()
@@ -254,7 +260,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if let Some(reason) = visit.refused.take() {
             visit.requests.clear();
-            self.connection.refuse(reason, &mut self.outbox.output);
+            let why = "its CONNECT was not accepted";
+            self.connection.refuse(reason, why, &mut self.outbox.output);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The driver over in-memory pipes, in virtual time.
 
+mod credentials;
 mod pulse;
 mod stage;
 mod store;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::auth::NoCredentials;
+use crate::auth::{Authenticator, NoCredentials};
 use crate::broker::{Broker, Settings};
 use crate::connection::Limits;
 use crate::net::{PULL_BYTES_MAX, Seats};
@@ -30,6 +31,7 @@ const SUBACK: [u8; 5] = [0x90, 3, 0, 1, 0];
 /// PUBLISH of `x` to `t` at QoS 0.
 const PUBLISH: [u8; 6] = [0x30, 4, 0, 1, b't', b'x'];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const RE_AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn idle_connections_own_no_buffers() {

@@ -13,9 +13,13 @@ pub struct TestServer {
 
 impl TestServer {
     pub fn start() -> Self {
+        Self::with(NoCredentials)
+    }
+
+    pub fn with(authenticator: impl Authenticator + 'static) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup())) }
+        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup(authenticator))) }
     }
 
     /// With a broker that keeps everything in `store`.
@@ -31,16 +35,13 @@ impl TestServer {
         });
         let commits = Commits::start(store, Lsn::NONE, commits, Box::new(|| 0), on_event);
         let commits = commits.expect("started");
-        let shared = Arc::new(Shared::new(broker, commits, clock, setup()));
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
         owner.set(Arc::downgrade(&shared)).expect("the first");
         Self { shared }
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
-        let peer = Peer {
-            address: SocketAddr::from(([127, 0, 0, 1], 1)),
-            info: PeerInfo { allow_anonymous: true },
-        };
+        let peer = PeerInfo { allow_anonymous: true, ..PeerInfo::default() };
         let seat = Seats::take(&self.shared.connections).expect("seats enough");
         Driver::new(socket, peer, Arc::clone(&self.shared), seat)
     }
@@ -58,12 +59,13 @@ impl TestServer {
     }
 }
 
-fn setup() -> Setup {
+fn setup(authenticator: impl Authenticator + 'static) -> Setup {
     Setup {
         limits: Limits::default(),
         durability: "memory",
-        authenticator: Box::new(NoCredentials),
+        authenticator: Box::new(authenticator),
         connect_timeout: CONNECT_TIMEOUT,
+        re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
         connections_max: 1000,
         mistakes_per_second: 1000,
     }
@@ -171,6 +173,7 @@ pub fn settings() -> Settings {
         share_strategy: crate::subscriptions::ShareStrategy::RoundRobin,
         retained: crate::retained::RetainedLimits { messages_max: 100, bytes_max: 100_000 },
         cached_topics_max: 100,
+        access_decisions_max: 4,
         replies_max: 100,
         work_max: 1000,
         sys_interval_secs: 0,

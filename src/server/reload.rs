@@ -1,0 +1,108 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::listeners::Bound;
+use crate::net::Clock;
+use crate::net::tls::Tls;
+
+/// How often the files of TLS listeners are looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How often certificates that are about to end are named again.
+const REMINDER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Has the files of TLS listeners read again: when they change, and when it is told to. A thread of
+/// its own does it, because files may be slow; it ends with this.
+#[derive(Debug)]
+pub struct TlsReloader(SyncSender<()>);
+
+/// The TLS of one listener.
+struct Watched {
+    listener: String,
+    tls: Arc<Tls>,
+}
+
+impl TlsReloader {
+    /// Watches the files of `listeners`, and warns of certificates that are about to end.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(listeners: &[Bound], clock: Clock) -> io::Result<Self> {
+        let watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
+        // Where one order waits already, it will see what a second one would.
+        let (orders, ordered) = sync_channel(1);
+        if !watched.is_empty() {
+            let watch = move || watch(&watched, &ordered, clock);
+            std::thread::Builder::new().name("fulmar-tls".into()).spawn(watch)?;
+        }
+        Ok(Self(orders))
+    }
+
+    /// Has the files read again at each SIGHUP.
+    pub async fn obey_hangup(self) {
+        match signal(SignalKind::hangup()) {
+            Ok(mut hangup) => {
+                while hangup.recv().await.is_some() {
+                    let _ = self.0.try_send(());
+                }
+            }
+            Err(error) => tracing::warn!(%error, "no SIGHUP"),
+        }
+        // They are still looked at, for as long as this is there.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn watch(watched: &[Watched], ordered: &Receiver<()>, clock: Clock) {
+    watched.iter().for_each(|watched| watched.remind(clock));
+    let mut reminded = clock.now();
+    loop {
+        let all = match ordered.recv_timeout(INTERVAL) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        for watched in watched.iter().filter(|watched| all || watched.tls.has_changed()) {
+            watched.reload(clock);
+        }
+        if clock.now().since(reminded) >= REMINDER {
+            reminded = clock.now();
+            watched.iter().for_each(|watched| watched.remind(clock));
+        }
+    }
+}
+
+impl Watched {
+    fn of(bound: &Bound) -> Option<Self> {
+        let tls = bound.tls.clone()?;
+        Some(Self { listener: bound.name().into(), tls })
+    }
+
+    fn reload(&self, clock: Clock) {
+        let listener = &self.listener;
+        match self.tls.reread() {
+            Ok(()) => {
+                tracing::info!(listener, "certificates and keys were read again");
+                self.remind(clock);
+            }
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(listener, %problem, "the certificates and keys from before stay in use");
+                }
+            }
+        }
+    }
+
+    fn remind(&self, clock: Clock) {
+        for expiry in self.tls.expiries() {
+            if let Some(warning) = expiry.warning(clock.now()) {
+                let (listener, file) = (&self.listener, expiry.path.display());
+                tracing::warn!(listener, %file, name = expiry.name, "a certificate {warning}");
+            }
+        }
+    }
+}
