@@ -3,6 +3,8 @@
 mod bench;
 mod certs;
 mod check;
+mod completions;
+mod man;
 mod passwd;
 mod serve;
 mod store;
@@ -12,7 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Mistakes, Sources};
 
@@ -48,6 +50,13 @@ enum Command {
     Store(store::Arguments),
     /// Load a broker, whichever, and measure what it does.
     Bench(bench::Bench),
+    /// The manual, for man.
+    Man(man::Arguments),
+    /// What a shell needs to complete words.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(clap::Args)]
@@ -102,6 +111,10 @@ pub fn run(
     let run: Box<dyn FnOnce(Loaded) -> ExitCode> = match command {
         Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Bench(bench)) => return bench::run(bench),
+        Some(Command::Man(to)) => return man::run(&to, Arguments::command()),
+        Some(Command::Completions { shell }) => {
+            return completions::run(shell, Arguments::command());
+        }
         Some(Command::Certs(command)) => return certs::run(command),
         Some(Command::Passwd(command)) => return passwd::run(command),
         Some(Command::Store(store)) => Box::new(move |loaded| store::run(&store, &loaded.config)),

@@ -141,15 +141,15 @@ impl Server {
         let Self { runtime, listeners, shared, reloader, config, supervisor } = self;
         let end = runtime.block_on(async {
             let mut tasks = JoinSet::new();
-            match TlsReloader::start(&listeners, shared.clock) {
-                Ok(reloader) => drop(tasks.spawn(reloader.obey_hangup())),
-                Err(error) => tracing::error!(%error, "certificates are not read again"),
-            }
+            let tls = TlsReloader::start(&listeners, shared.clock);
+            let tls = tls.inspect_err(|error| {
+                tracing::error!(%error, "certificates are not read again");
+            });
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
             tasks.spawn(watchdog::keep(Arc::clone(&shared), supervisor));
             tasks.spawn(status::keep(Arc::clone(&shared), supervisor));
-            tasks.spawn(signals::reload_on_hangup(reloader));
+            tasks.spawn(signals::reload_on_hangup(reloader, tls.ok(), supervisor));
             tracing::info!("ready");
             supervisor.ready();
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::listeners::Bound;
 use crate::net::Clock;
@@ -17,7 +17,10 @@ const REMINDER: Duration = Duration::from_secs(24 * 3_600);
 /// Has the files of TLS listeners read again: when they change, and when it is told to. A thread of
 /// its own does it, because files may be slow; it ends with this.
 #[derive(Debug)]
-pub struct TlsReloader(SyncSender<()>);
+pub struct TlsReloader(SyncSender<Done>);
+
+/// Dropped when everything has been read.
+type Done = oneshot::Sender<()>;
 
 /// The TLS of one listener.
 struct Watched {
@@ -33,7 +36,6 @@ impl TlsReloader {
     /// The system gives no thread.
     pub fn start(listeners: &[Bound], clock: Clock) -> io::Result<Self> {
         let watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
-        // Where one order waits already, it will see what a second one would.
         let (orders, ordered) = sync_channel(1);
         if !watched.is_empty() {
             let watch = move || watch(&watched, &ordered, clock);
@@ -42,31 +44,26 @@ impl TlsReloader {
         Ok(Self(orders))
     }
 
-    /// Has the files read again at each SIGHUP.
-    pub async fn obey_hangup(self) {
-        match signal(SignalKind::hangup()) {
-            Ok(mut hangup) => {
-                while hangup.recv().await.is_some() {
-                    let _ = self.0.try_send(());
-                }
-            }
-            Err(error) => tracing::warn!(%error, "no SIGHUP"),
+    /// Has every file read again, and waits until that is done.
+    pub async fn reload(&self) {
+        let (done, is_done) = oneshot::channel();
+        // Without a listener with TLS nobody takes the order.
+        if self.0.try_send(done).is_ok() {
+            let _ = is_done.await;
         }
-        // They are still looked at, for as long as this is there.
-        std::future::pending::<()>().await;
     }
 }
 
-fn watch(watched: &[Watched], ordered: &Receiver<()>, clock: Clock) {
+fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock) {
     watched.iter().for_each(|watched| watched.remind(clock));
     let mut reminded = clock.now();
     loop {
         let all = match ordered.recv_timeout(INTERVAL) {
-            Ok(()) => true,
-            Err(RecvTimeoutError::Timeout) => false,
+            Ok(done) => Some(done),
+            Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        for watched in watched.iter().filter(|watched| all || watched.tls.has_changed()) {
+        for watched in watched.iter().filter(|watched| all.is_some() || watched.tls.has_changed()) {
             watched.reload(clock);
         }
         if clock.now().since(reminded) >= REMINDER {

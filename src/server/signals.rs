@@ -2,6 +2,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::reload::TlsReloader;
+use super::supervisor::Supervisor;
 use crate::identity::Reloader;
 
 /// SIGTERM and SIGINT, which no longer kill the process once this exists.
@@ -33,17 +35,31 @@ impl Signals {
     }
 }
 
-/// Has the files of the sources of credentials read again at each SIGHUP. From the call on SIGHUP does
-/// not kill the process any more, also before the first poll. To be called within a runtime.
-pub fn reload_on_hangup(reloader: Reloader) -> impl Future<Output = ()> {
+/// Has files read again at each SIGHUP, and the service manager told when that begins and when it is
+/// done. From the call on SIGHUP does not kill the process any more, also before the first poll. To be
+/// called within a runtime.
+pub fn reload_on_hangup(
+    sources: Reloader,
+    tls: Option<TlsReloader>,
+    supervisor: Supervisor,
+) -> impl Future<Output = ()> {
     let hangup = signal(SignalKind::hangup());
     async move {
-        let Ok(mut hangup) = hangup.inspect_err(|error| tracing::warn!(%error, "no SIGHUP")) else {
-            return;
-        };
-        while hangup.recv().await.is_some() {
-            tracing::info!(signal = "SIGHUP", "signal received");
-            reloader.reload();
+        match hangup {
+            Ok(mut hangup) => {
+                while hangup.recv().await.is_some() {
+                    tracing::info!(signal = "SIGHUP", "signal received");
+                    supervisor.reloading();
+                    sources.reload().await;
+                    if let Some(tls) = &tls {
+                        tls.reload().await;
+                    }
+                    supervisor.ready();
+                }
+            }
+            Err(error) => tracing::warn!(%error, "no SIGHUP"),
         }
+        // Files are looked at without it, too, for as long as the reloaders are there.
+        std::future::pending::<()>().await;
     }
 }
