@@ -141,6 +141,7 @@ fn load(
         |name: &str| Some(environment.iter().find(|(other, _)| other == name)?.1.clone());
     let file_named = variable("FULMAR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     let platform = config::platform_data_dir(is_root(), variable);
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let mut loaded = config::load(&Sources {
         file: options.config.or(file_named),
         environment,
@@ -150,6 +151,9 @@ fn load(
         log: options.log,
     })?;
     loaded.config.store.data_dir.get_or_insert(platform);
+    if let Some(directory) = credentials {
+        config::place_credentials(&mut loaded, Some(&directory))?;
+    }
     Ok(loaded)
 }
 

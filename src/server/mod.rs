@@ -1,5 +1,6 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
+mod activation;
 mod deadlines;
 mod identity;
 mod listeners;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use activation::ActivationError;
 pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
@@ -30,6 +32,7 @@ use crate::config::Config;
 use crate::identity::Reloader;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
+use activation::Activation;
 use listeners::Bound;
 use reload::TlsReloader;
 use signals::Signals;
@@ -57,6 +60,9 @@ pub enum Error {
     /// All the addresses and files that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// What the service manager passes is of no use.
+    #[error("{0}")]
+    Activation(#[source] ActivationError),
     /// A source of credentials cannot be used.
     #[error("{0}")]
     Identity(#[source] SourcesError),
@@ -94,7 +100,8 @@ const FINISH_TIME_MAX: Duration = Duration::from_secs(60);
 ///
 /// [`Error`]: [`Error::StoreFailed`] after a while of serving, any other before anybody is served.
 pub fn run(config: Config) -> Result<(), Error> {
-    let server = Server::bind_for(config, Supervisor::of_process())?;
+    let activation = Activation::of_process().map_err(Error::Activation)?;
+    let server = Server::bind_for(config, activation, Supervisor::of_process())?;
     let mut signals = server.install_signals()?;
     server.serve(async || signals.next().await)
 }
@@ -108,13 +115,17 @@ impl Server {
     /// [`Error::Store`],
     /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
-        Self::bind_for(config, Supervisor::none())
+        Self::bind_for(config, Activation::default(), Supervisor::none())
     }
 
-    fn bind_for(config: Config, supervisor: Supervisor) -> Result<Self, Error> {
+    fn bind_for(
+        config: Config,
+        activation: Activation,
+        supervisor: Supervisor,
+    ) -> Result<Self, Error> {
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
         let context = runtime.enter();
-        let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
+        let listeners = listeners::bind_all(&config, activation).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
         let sources = identity::open(&config, clock).map_err(Error::Identity)?;
