@@ -35,18 +35,17 @@ impl Activation {
     ///
     /// [`ActivationError`].
     pub fn of_process() -> Result<Self, ActivationError> {
-        let names = sd_notify::listen_fds_with_names().map_err(ActivationError::Environment)?;
-        // Names without sockets are none: the rest was meant for another process.
-        let names: Vec<String> = names.map(|(_, name)| name).collect();
-        if names.is_empty() {
+        let wrong = ActivationError::Environment;
+        if sd_notify::listen_fds().map_err(wrong)?.len() == 0 {
+            // What the environment says of names then is meant for another process.
             return Ok(Self::default());
         }
+        let names = sd_notify::listen_fds_with_names().map_err(wrong)?;
         let mut sockets = ListenFd::from_env();
-        let passed =
-            names.into_iter().enumerate().map(|(index, name)| match take(&mut sockets, index) {
-                Some(passed) => Ok((name, passed)),
-                None => Err(ActivationError::NoListener(name)),
-            });
+        let passed = names.enumerate().map(|(index, (_, name))| match take(&mut sockets, index) {
+            Some(passed) => Ok((name, passed)),
+            None => Err(ActivationError::NoListener(name)),
+        });
         passed.collect::<Result<_, _>>().map(Self)
     }
 

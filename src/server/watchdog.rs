@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::deadlines::TICK;
 use super::supervisor::Supervisor;
 use crate::net::{Pulse, Shared};
 
 /// Tells the service manager that the server is alive, if it asked for that, as often as it is to be
 /// told: twice in the time after which it takes the server for dead (sd_watchdog_enabled(3)).
 ///
-/// Alive means that since the last time the broker has done what was due, which takes its lock and a
+/// Alive means that since the last look the broker has done what was due, which takes its lock and a
 /// turn of the runtime, and that the store's thread is idle or has taken a step. Where one of them
 /// stands still nothing is told, and the service manager ends the process: what was acknowledged is
 /// on disk, and a start has it.
@@ -19,7 +20,8 @@ pub async fn keep(shared: Arc<Shared>, supervisor: Supervisor) {
 }
 
 async fn watch(every: Duration, mut pulse: impl FnMut() -> Pulse, mut tell: impl FnMut()) {
-    let mut last = pulse();
+    let looks_max = looks_max(every);
+    let (mut last, mut still) = (pulse(), 0);
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first is at once: the start itself has just been told.
@@ -27,15 +29,23 @@ async fn watch(every: Duration, mut pulse: impl FnMut() -> Pulse, mut tell: impl
     loop {
         ticks.tick().await;
         let now = pulse();
-        match standstill(last, now) {
+        let what = standstill(last, now);
+        still = if what.is_some() { still + 1 } else { 0 };
+        match what.filter(|_| still >= looks_max) {
             None => tell(),
             Some(what) => {
-                let secs = every.as_secs();
-                tracing::error!(secs, "{what} has stood still: the service manager is not told");
+                tracing::error!("{what} has stood still: the service manager is not told")
             }
         }
         last = now;
     }
+}
+
+/// How many looks in a row find the same if something stands still. Where they come about as often as
+/// the broker takes a turn, one between two turns shows nothing.
+fn looks_max(every: Duration) -> u32 {
+    let turns = (2 * TICK).as_micros().div_ceil(every.as_micros().max(1));
+    u32::try_from(turns).unwrap_or(u32::MAX)
 }
 
 /// What has not moved between two looks and should have.
@@ -79,6 +89,14 @@ mod tests {
     async fn a_store_with_nothing_to_do_may_stand_still() {
         let told = told(|look| pulse(look, 7, true), 2).await;
         assert_eq!(told, [1, 2]);
+    }
+
+    #[test]
+    fn looks_that_come_often_have_to_agree() {
+        assert_eq!(looks_max(EVERY), 1);
+        assert_eq!(looks_max(2 * TICK), 1);
+        assert_eq!(looks_max(TICK), 2);
+        assert_eq!(looks_max(TICK / 10), 20);
     }
 
     fn pulse(turns: u64, commits: u64, idle: bool) -> Pulse {

@@ -223,7 +223,12 @@ pub fn add_user(file: &Path, user: &str, password: &str) {
     let home = Home::new();
     let typed = File::open(home.write("typed", password)).expect("there");
     let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
-    command.args(["passwd", "add"]).arg(file).arg(user).stdin(typed).stderr(Stdio::piped());
+    command
+        .args(["passwd", "add", "--stdin"])
+        .arg(file)
+        .arg(user)
+        .stdin(typed)
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary is built");
     let mut said = String::new();
     child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
