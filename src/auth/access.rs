@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::auth::PeerInfo;
-use crate::types::ClientId;
+use crate::types::{ClientId, Timestamp};
 
 /// What a client wants to do with a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,15 @@ pub enum Action {
     Receive,
 }
 
+/// What somebody says of an [`Access`], and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    /// What it says.
+    pub permission: Permission,
+    /// From this moment on it has to be asked again.
+    pub until: Timestamp,
+}
+
 /// What somebody says of an [`Access`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
@@ -43,6 +52,10 @@ pub enum Permission {
 
 /// Somebody elsewhere who is asked what clients may do.
 pub trait Authorizer: Send + Sync {
-    /// The answer to `access`, when it is there.
-    fn authorize(&self, access: &Access) -> Pin<Box<dyn Future<Output = Permission> + Send>>;
+    /// The answer to `access`, when it is there: it always comes, within a time that the authorizer
+    /// sets itself.
+    fn authorize(&self, access: &Access) -> Pin<Box<dyn Future<Output = Ruling> + Send>>;
+
+    /// Another number once what was said before does not hold any more.
+    fn edition(&self) -> u64;
 }

@@ -10,7 +10,7 @@ mod verdict;
 
 use std::pin::Pin;
 
-pub use access::{Access, Action, Authorizer, Permission};
+pub use access::{Access, Action, Authorizer, Permission, Ruling};
 pub use peer::{Certificate, PeerInfo};
 pub use verdict::{Login, Verdict};
 

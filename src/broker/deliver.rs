@@ -72,9 +72,14 @@ impl Broker {
         self.stats.dropped.queue_full += dropped.len() as u64;
         self.count_backlog(key);
         let session = &self.sessions[key];
-        let (session, durable) = (session.number, session.is_durable());
+        let (conn, session, durable) = (session.conn, session.number, session.is_durable());
+        let mut gate = Lsn::NONE;
         for number in dropped.iter().flatten().copied().filter(|_| durable) {
-            self.journal.record(|| Change::Settled { session, number });
+            gate = self.journal.record(|| Change::Settled { session, number });
+        }
+        self.sessions[key].outbound.gate_drops(gate);
+        if let Some(id) = conn {
+            self.wait_for(id, gate);
         }
     }
 }

@@ -111,8 +111,10 @@ impl Guards {
     /// What has to be asked about each message that waits for the session's client, unless all of
     /// them were let in by the rules as they are: whether it must not be sent.
     pub fn recheck(&self, key: SessionKey) -> Option<impl Fn(&str) -> bool + '_> {
-        let slot = self.slots.get(key.0 as usize)?.as_ref();
-        let slot = slot.filter(|slot| self.needed && slot.recheck)?;
+        if !self.needed {
+            return None;
+        }
+        let slot = self.slots.get(key.0 as usize)?.as_ref().filter(|slot| slot.recheck)?;
         Some(|topic: &str| !slot.guard.decide(&self.rules, Action::Receive, topic))
     }
 

@@ -190,10 +190,7 @@ impl Broker {
                 return self.handle_publish(id, key, packet, &message, now, actions);
             }
             Request::RefusePublish { id: packet, qos, reason } => {
-                self.stats.publishes_received += 1;
-                if packet.is_none() || self.admit(id, now, actions) {
-                    self.refuse_publish(id, key, packet, qos, reason);
-                }
+                self.handle_refused_publish(id, key, (packet, qos), reason, now, actions);
             }
             Request::PubAck { id: packet, .. } => self.handle_puback(id, key, packet, now, actions),
             Request::PubRec { id: packet, reason } => {

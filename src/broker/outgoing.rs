@@ -3,7 +3,7 @@ use super::conns::Conn;
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::session::{Context, Dropped};
-use crate::types::{ConnId, SessionKey, Timestamp};
+use crate::types::{ConnId, Lsn, SessionKey, Timestamp};
 
 /// How much one pull may take.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,7 @@ impl Broker {
         if drained && self.sessions[key].outbound.is_empty() {
             self.guards.note_empty(key);
         }
-        self.settle_dropped(key, &dropped);
+        self.settle_dropped(id, key, &dropped);
         self.reserve_more(key, id);
         self.load_more(key);
         !drained || self.can_replay(key)
@@ -98,9 +98,10 @@ impl Broker {
         self.guards.renew(key);
         let denies = self.guards.recheck(key);
         let denies = denies.as_ref().map(|denies| denies as &dyn Fn(&str) -> bool);
-        let context = Context { denies, ..context };
         let session = &mut self.sessions[key];
         session.scheduled = false;
+        let recorded = if session.is_durable() { self.journal.current() } else { Lsn::NONE };
+        let context = Context { denies, recorded, ..context };
         let mut bytes = 0;
         let mut drained = false;
         while out.len() < end && bytes < bytes_max && !drained {
@@ -123,6 +124,7 @@ impl Broker {
         Context {
             now,
             durable: self.durable,
+            recorded: Lsn::NONE,
             protocol: conn.protocol,
             receive_maximum: conn.receive_maximum,
             maximum_packet_size: conn.maximum_packet_size,
@@ -130,15 +132,17 @@ impl Broker {
         }
     }
 
-    fn settle_dropped(&mut self, key: SessionKey, dropped: &[Dropped]) {
+    fn settle_dropped(&mut self, id: ConnId, key: SessionKey, dropped: &[Dropped]) {
         let session = &self.sessions[key];
+        let mut gate = Lsn::NONE;
         for Dropped { number, cause } in dropped {
             self.stats.dropped.count(*cause);
             if let (Some(number), true) = (*number, session.is_durable()) {
                 let session = session.number;
-                self.journal.record(|| Change::Settled { session, number });
+                gate = self.journal.record(|| Change::Settled { session, number });
             }
         }
+        self.wait_for(id, gate);
     }
 }
 

@@ -31,12 +31,7 @@ impl Broker {
     ) -> usize {
         self.stats.publishes_received += 1;
         self.stats.publish_bytes_received += message.payload().len() as u64;
-        let session = &mut self.sessions[key];
-        let duplicate = message.qos() == QoS::ExactlyOnce
-            && packet.is_some_and(|packet| session.inbound.is_taken(packet));
-        if duplicate {
-            let gate = session.gate;
-            self.acknowledge(id, packet, message.qos(), ReasonCode::Success, gate);
+        if self.answer_duplicate(id, key, packet, message.qos()) {
             return 0;
         }
         if packet.is_some()
@@ -67,6 +62,44 @@ impl Broker {
         };
         self.acknowledge(id, packet, message.qos(), reason, gate);
         routed.receivers
+    }
+
+    /// A PUBLISH that somebody else has found not to be taken.
+    pub(super) fn handle_refused_publish(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        (packet, qos): (Option<InboundId>, QoS),
+        reason: ReasonCode,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
+        self.stats.publishes_received += 1;
+        self.stats.denied += u64::from(reason == ReasonCode::NotAuthorized);
+        if self.answer_duplicate(id, key, packet, qos) {
+            return;
+        }
+        if packet.is_none() || self.admit(id, now, actions) {
+            self.refuse_publish(id, key, packet, qos, reason);
+        }
+    }
+
+    /// Whether the message was taken before: then the exchange goes on, whatever is said of it now
+    /// (`[MQTT-4.3.3-10]`).
+    fn answer_duplicate(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        packet: Option<InboundId>,
+        qos: QoS,
+    ) -> bool {
+        let session = &self.sessions[key];
+        let duplicate = qos == QoS::ExactlyOnce
+            && packet.is_some_and(|packet| session.inbound.is_taken(packet));
+        if duplicate {
+            self.acknowledge(id, packet, qos, ReasonCode::Success, session.gate);
+        }
+        duplicate
     }
 
     /// A PUBLISH that is not taken: its exchange ends with this answer.

@@ -20,7 +20,10 @@ impl Broker {
             .into_iter()
             .map(|filter| match filter {
                 Ok((filter, options)) => self.subscribe(key, filter, options),
-                Err(reason) => reason,
+                Err(reason) => {
+                    self.stats.denied += u64::from(reason == ReasonCode::NotAuthorized);
+                    reason
+                }
             })
             .collect();
         let count = reasons.len();

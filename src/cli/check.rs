@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::auth::Action;
 use crate::auth::rules::{Decision, Rules, Subject};
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded};
 use crate::identity::read_rules;
 use crate::request::{Identity, Origin};
 use crate::types::{ClientId, Filter, topic};
@@ -63,7 +63,11 @@ pub(super) fn run(loaded: &Loaded, question: &Question) -> ExitCode {
     match question.wanted.action() {
         None => print(&config::effective(loaded)),
         Some(Err(mistake)) => refuse(&mistake),
-        Some(Ok((action, topic))) => explain(&rules, &question.subject(), action, &topic),
+        Some(Ok((action, topic))) => {
+            let answer = explain(&rules, &question.subject(), action, &topic);
+            warn_of_others(config, action);
+            answer
+        }
     }
 }
 
@@ -90,6 +94,14 @@ fn explain(rules: &Rules, subject: &Subject, action: Action, topic: &str) -> Exi
     };
     print(&format!("{verdict}: {reason}\n"));
     if decision.is_allowed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The rules are not the only ones that have to allow it.
+fn warn_of_others(config: &Config, action: Action) {
+    let url = &config.auth.http_access_url;
+    if !url.is_empty() && action != Action::Receive {
+        let _ = writeln!(std::io::stderr(), "warning: {url} has to allow it, too");
+    }
 }
 
 impl Question {

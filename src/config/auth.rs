@@ -88,9 +88,12 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let lacks = asked.iter().filter_map(|source| lacking(*source, config));
     let mut found: Vec<(&str, String)> = lacks.collect();
     found.dedup();
-    let url = &config.auth.http_url;
-    if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-        found.push(("auth.http_url", "must begin with http:// or https://".into()));
+    let auth = &config.auth;
+    let urls = [("auth.http_url", &auth.http_url), ("auth.http_access_url", &auth.http_access_url)];
+    for (key, url) in urls {
+        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+            found.push((key, "must begin with http:// or https://".into()));
+        }
     }
     let mistake = |(key, text): (&str, String)| Mistake {
         origin: origins.of(key).clone(),

@@ -29,9 +29,9 @@ pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
 pub use key::Key;
 pub use listener::{
-    AddressRange, CIPHER_SUITES, CipherSuite, ClientCertificates, Endpoint, FileMode, Files,
-    LIST_ENTRIES_MAX, LISTENERS_MAX, Listener, MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion,
-    UnixSocket, WebSocket, WebSocketPath,
+    CIPHER_SUITES, CipherSuite, ClientCertificates, Endpoint, FileMode, Files, LIST_ENTRIES_MAX,
+    LISTENERS_MAX, Listener, MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion, UnixSocket, WebSocket,
+    WebSocketPath,
 };
 pub use log_filter::LogFilter;
 pub use mistake::{Mistake, Mistakes, Origin};

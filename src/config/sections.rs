@@ -80,6 +80,8 @@ section! {
         jwt_expiry_required: bool = true;
         /// Where to POST who wants to connect, for "http".
         http_url: String = String::new(), within 0..=2_048;
+        /// Where to POST what a client wants to publish or subscribe to, whatever the source; empty for nowhere.
+        http_access_url: String = String::new(), within 0..=2_048;
         /// Authorities in PEM for an https URL; empty for those of the system.
         http_ca_file: Option<PathBuf> = None;
         /// Milliseconds that one answer may take.
@@ -88,7 +90,7 @@ section! {
         http_connections_max: usize = 8, within 1..=256;
         /// Questions that wait for one of these; a further client is told that the server is busy.
         http_queue_max: usize = 1_000, within 1..=1_000_000;
-        /// Answers by HTTP that are remembered; only those that let a client in.
+        /// Answers by HTTP that are remembered; of those about clients only the ones that let one in.
         http_cache_entries_max: usize = 10_000, within 0..=10_000_000;
         /// Seconds for which they are; 0 for not at all.
         http_cache_secs: u64 = 60, within 0..=86_400;

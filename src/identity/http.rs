@@ -1,21 +1,25 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::cache::Cache;
+use super::cache::{Cache, Digest};
 use super::files::{self, FileError};
 use super::pool::Pool;
 use crate::auth::token::ClaimNames;
-use crate::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Verdict};
+use crate::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Ruling, Verdict};
+use crate::net::tls::crypto_provider;
 use crate::net::{Clock, Mistakes};
 
 /// Another server that is asked by HTTP who a client is and what it may do: POST of JSON, and an
 /// answer in JSON.
+#[derive(Clone)]
 pub struct Callout(Arc<Inner>);
 
 /// How a [`Callout`] is made.
@@ -46,6 +50,8 @@ struct Inner {
     pool: Pool,
     logins: Cache<Allowed>,
     accesses: Cache<Permission>,
+    /// Raised when the memory is to be forgotten; part of what answers are found by.
+    edition: AtomicU64,
     clock: Clock,
     /// Clients can make it fail as often as they like.
     failures: Mistakes,
@@ -79,7 +85,26 @@ impl Callout {
         let (entries, time) = (options.cache_entries_max, options.cache_time);
         let (logins, accesses) = (Cache::new(key, entries, time), Cache::new(key, entries, time));
         let failures = Mistakes::new(FAILURES_PER_SECOND);
-        Ok(Self(Arc::new(Inner { options, agent, pool, logins, accesses, clock, failures })))
+        Ok(Self(Arc::new(Inner {
+            options,
+            agent,
+            pool,
+            logins,
+            accesses,
+            edition: AtomicU64::new(0),
+            clock,
+            failures,
+        })))
+    }
+
+    /// Whether there is a URL to ask about topics.
+    pub fn knows_topics(&self) -> bool {
+        !self.0.options.access_url.is_empty()
+    }
+
+    /// From now on everything is asked again.
+    pub fn forget(&self) {
+        self.0.edition.fetch_add(1, Ordering::Release);
     }
 
     /// Accepts whom the other server allows and refuses whom it denies. Whom it ignores is not its
@@ -90,7 +115,7 @@ impl Callout {
             return Verdict::wrong("its password is no text, as the HTTP server needs it");
         }
         let question = login_question(login);
-        let digest = inner.logins.digest(&[question.as_bytes()]);
+        let digest = inner.digest(&inner.logins, &question);
         let now = inner.clock.now();
         if let Some((at, (identity, valid_for))) = inner.logins.find(&digest, now) {
             let valid_for = valid_for.map(|time| time.saturating_sub(now.since(at)));
@@ -119,25 +144,33 @@ impl Callout {
 
 impl Authorizer for Callout {
     /// Remembers what the other server says of one topic. Where it cannot be asked the answer is no.
-    fn authorize(&self, access: &Access) -> Pin<Box<dyn Future<Output = Permission> + Send>> {
-        let this = Self(Arc::clone(&self.0));
+    fn authorize(&self, access: &Access) -> Pin<Box<dyn Future<Output = Ruling> + Send>> {
+        let this = self.clone();
         let question = access_question(access);
         Box::pin(async move {
-            let digest = this.0.accesses.digest(&[question.as_bytes()]);
-            let now = this.0.clock.now();
-            if let Some((_, known)) = this.0.accesses.find(&digest, now) {
-                return known;
+            let inner = &this.0;
+            let digest = inner.digest(&inner.accesses, &question);
+            let now = inner.clock.now();
+            if let Some((at, permission)) = inner.accesses.find(&digest, now) {
+                return Ruling { permission, until: at + inner.options.cache_time };
             }
-            let url = this.0.options.access_url.clone();
-            let Ok(answer) = this.ask(url, question).await else { return Permission::Deny };
+            let asked = this.ask(inner.options.access_url.clone(), question);
+            // Also the time in which it only waits to be asked.
+            let Ok(Ok(answer)) = timeout(inner.options.timeout, asked).await else {
+                return Ruling { permission: Permission::Deny, until: now };
+            };
             let permission = match result(&answer) {
                 Some("allow") => Permission::Allow,
                 Some("ignore") => Permission::NotMine,
                 _ => Permission::Deny,
             };
-            this.0.accesses.keep(digest, permission, now);
-            permission
+            inner.accesses.keep(digest, permission, now);
+            Ruling { permission, until: now + inner.options.cache_time }
         })
+    }
+
+    fn edition(&self) -> u64 {
+        self.0.edition.load(Ordering::Acquire)
     }
 }
 
@@ -152,6 +185,11 @@ enum Failed {
 }
 
 impl Inner {
+    fn digest<T: Clone>(&self, cache: &Cache<T>, question: &str) -> Digest {
+        let edition = self.edition.load(Ordering::Acquire).to_be_bytes();
+        cache.digest(&[&edition, question.as_bytes()])
+    }
+
     fn post(&self, url: &str, question: &str) -> Result<Map<String, Value>, Failed> {
         let request = self.agent.post(url).content_type("application/json");
         let failed = |error: ureq::Error| self.failed(url, &error.to_string());
@@ -207,7 +245,7 @@ fn tls(options: &CalloutOptions) -> Result<TlsConfig, FileError> {
     if roots.is_empty() {
         return Err(FileError::new(&path, "holds no certificate"));
     }
-    let provider = Arc::new(super::crypto_provider());
+    let provider = crypto_provider(&[]);
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&roots))
         .unversioned_rustls_crypto_provider(provider)

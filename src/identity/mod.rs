@@ -23,11 +23,3 @@ pub use reload::Reloader;
 pub use rules::{RuleSource, read_rules};
 pub use secret::random;
 pub use tokens::{KeyFiles, Tokens};
-
-/// The library that does the cryptography of TLS.
-pub fn crypto_provider() -> rustls::crypto::CryptoProvider {
-    #[cfg(feature = "aws-lc-rs")]
-    return rustls::crypto::aws_lc_rs::default_provider();
-    #[cfg(not(feature = "aws-lc-rs"))]
-    return rustls::crypto::ring::default_provider();
-}

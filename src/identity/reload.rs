@@ -45,6 +45,10 @@ impl Reloader {
                 };
                 let Some(parts) = Weak::upgrade(&parts) else { return };
                 watched.iter_mut().for_each(|files| files.look(&parts, wanted.is_some()));
+                if let (true, Some(callout)) = (wanted.is_some(), &parts.callout) {
+                    callout.forget();
+                    tracing::info!("what was learned by HTTP is asked again");
+                }
             }
         })?;
         Ok(Self(ask))

@@ -34,6 +34,18 @@ impl Shared {
         self.commits.is_congested()
     }
 
+    /// Nothing is read from this connection while somebody elsewhere is asked about its client, whose
+    /// keep alive waits as long; or it is read from again.
+    pub fn hold_up(&self, link: &Link, held: bool) {
+        let Some(conn) = link.conn else { return };
+        self.act(|core, now, _| match held {
+            true => core.broker.handle_paused(conn),
+            // Whoever waits for the store as well is told when that has caught up.
+            false if link.cell.is_paused() => {}
+            false => core.broker.handle_resumed(conn, now),
+        });
+    }
+
     /// Has those read from that were paused, if the store has caught up.
     pub(super) fn resume_paused(&self) {
         if self.commits.is_congested() {

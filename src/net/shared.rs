@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use super::paused::Paused;
 use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
-use crate::auth::Authenticator;
 use crate::auth::rules::Rules;
+use crate::auth::{Authenticator, Authorizer};
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::journal::StoreState;
@@ -45,6 +45,9 @@ pub struct Shared {
     pub(super) failure: Notify,
     /// Decides about credentials; asked outside the lock.
     pub authenticator: Box<dyn Authenticator>,
+    /// Who is asked what clients may do, before the broker is, and how many of the answers each
+    /// connection remembers.
+    pub(super) authorizer: Option<(Arc<dyn Authorizer>, usize)>,
     /// What every connection is held to.
     pub limits: Arc<Limits>,
     /// The one clock.
@@ -71,6 +74,9 @@ pub struct Setup {
     pub durability: &'static str,
     /// Decides about credentials.
     pub authenticator: Box<dyn Authenticator>,
+    /// Says what clients may do, and how many of its answers each connection remembers; `None` where
+    /// the broker's rules alone decide.
+    pub authorizer: Option<(Arc<dyn Authorizer>, usize)>,
     /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
     /// The most that an authentication begun during a connection takes, the client's turns included.
@@ -146,6 +152,7 @@ impl Shared {
             durability: setup.durability,
             failure: Notify::new(),
             authenticator: setup.authenticator,
+            authorizer: setup.authorizer,
             limits: Arc::new(setup.limits),
             clock,
             entropy: Entropy::default(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::auth::Authorizer;
 use crate::auth::token::{ClaimNames, TokenRules};
 use crate::config::{self, AuthSource, Config};
 use crate::identity::{
@@ -16,6 +17,8 @@ use crate::net::{Clock, Shared};
 pub struct Sources {
     /// For the connections.
     pub identities: Identities,
+    /// For the connections, where another server says what clients may do.
+    pub authorizer: Option<Arc<dyn Authorizer>>,
     /// For SIGHUP.
     pub reloader: Reloader,
     /// For [`tell_rules`].
@@ -46,7 +49,10 @@ pub fn open(config: &Config, clock: Clock) -> Result<Sources, SourcesError> {
     let chains: HashMap<String, Arc<[SourceKind]>> = config.listeners.iter().map(chain).collect();
     let parts = Arc::new(parts(config, &chains, clock)?);
     let reloader = Reloader::start(&parts, Duration::from_secs(config.auth.reload_secs))?;
-    Ok(Sources { identities: Identities::new(Arc::clone(&parts), chains), reloader, parts })
+    let authorizer = parts.callout.clone().filter(Callout::knows_topics);
+    let authorizer = authorizer.map(|callout| Arc::new(callout) as Arc<dyn Authorizer>);
+    let identities = Identities::new(Arc::clone(&parts), chains);
+    Ok(Sources { identities, authorizer, reloader, parts })
 }
 
 /// Has `shared` told of the rules about topics, now and when they change.
@@ -78,7 +84,8 @@ fn parts(
         Passwords::open(path, private, key, cache, clock)
     });
     let tokens = asked(SourceKind::Token).then(|| Tokens::open(key_files(auth), rules(auth)));
-    let callout = asked(SourceKind::Http).then(|| Callout::start(callout(auth), key, clock));
+    let by_http = asked(SourceKind::Http) || !auth.http_access_url.is_empty();
+    let callout = by_http.then(|| Callout::start(callout(auth), key, clock));
     Ok(Parts {
         pool: Pool::start("fulmar-hash", hashing_threads(auth), auth.hashing_queue_max)?,
         certificate_user: certificate_user(auth.certificate_user),
@@ -146,7 +153,7 @@ fn rules(auth: &config::Auth) -> TokenRules {
 fn callout(auth: &config::Auth) -> CalloutOptions {
     CalloutOptions {
         login_url: auth.http_url.clone(),
-        access_url: String::new(),
+        access_url: auth.http_access_url.clone(),
         ca: auth.http_ca_file.clone(),
         timeout: Duration::from_millis(auth.http_timeout_ms),
         connections_max: auth.http_connections_max,

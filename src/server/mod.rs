@@ -35,7 +35,7 @@ use crate::store::StoreError;
 use activation::Activation;
 use listeners::Bound;
 use reload::TlsReloader;
-use signals::Signals;
+use signals::{Hangups, Signals};
 use supervisor::Supervisor;
 
 /// A server that has its addresses and does not serve them yet: clients wait in the backlog.
@@ -129,7 +129,7 @@ impl Server {
         drop(context);
         let clock = Clock::start();
         let sources = identity::open(&config, clock).map_err(Error::Identity)?;
-        let setup = settings::setup(&config, Box::new(sources.identities));
+        let setup = settings::setup(&config, Box::new(sources.identities), sources.authorizer);
         let shared = persistence::open(&config, clock, setup, supervisor).map_err(Error::Store)?;
         identity::tell_rules(&sources.parts, &shared);
         Ok(Self { runtime, listeners, shared, reloader: sources.reloader, config, supervisor })
@@ -160,7 +160,7 @@ impl Server {
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
             tasks.spawn(watchdog::keep(Arc::clone(&shared), supervisor));
             tasks.spawn(status::keep(Arc::clone(&shared), supervisor));
-            tasks.spawn(signals::reload_on_hangup(reloader, tls.ok(), supervisor));
+            tasks.spawn(reload::obey(Hangups::hear(), reloader, tls.ok(), supervisor));
             tracing::info!("ready");
             supervisor.ready();
 

@@ -14,15 +14,6 @@ pub struct Recovery {
     due_micros: u64,
 }
 
-/// How far it is.
-#[derive(Debug, PartialEq, Eq)]
-struct News {
-    percent: u64,
-    records: u64,
-    /// If it goes on as it has begun; `None` as long as that is anybody's guess.
-    secs_left: Option<u64>,
-}
-
 /// Between two lines.
 const INTERVAL_MICROS: u64 = 2_000_000;
 /// An engine that opens its files says nothing until it is done. A second for each million records
@@ -47,30 +38,24 @@ impl Recovery {
 
     /// To be called as it goes on.
     pub fn note(&mut self, progress: Progress) {
-        let now = self.clock.micros();
-        let Some(News { percent, records, secs_left }) = self.news(progress, now) else { return };
-        let mut status = format!("recovering: {percent} %, {records} records");
-        if let Some(secs_left) = secs_left {
-            tracing::info!(percent, records, secs_left, "recovering");
-            status.push_str(&format!(", about {secs_left} s left"));
+        let Some(secs) = self.news(self.clock.micros()) else { return };
+        // Backlogs are counted and not read, so what is on disk does not tell how much is to come.
+        let Progress { records, bytes } = progress;
+        let read_mib = bytes >> 20;
+        if secs > 0 {
+            tracing::info!(records, read_mib, secs, "recovering");
         }
+        let status = format!("recovering: {records} records, {read_mib} MiB read in {secs} s");
         self.supervisor.starting(&status, PATIENCE);
     }
 
-    fn news(&mut self, progress: Progress, now: u64) -> Option<News> {
+    /// For how many seconds it has gone on, if it is time to say so.
+    fn news(&mut self, now: u64) -> Option<u64> {
         if now < self.due_micros {
             return None;
         }
         self.due_micros = now + INTERVAL_MICROS;
-        let Progress { records, bytes, bytes_total } = progress;
-        // What a store takes up on disk is not all to be read, or is read more than once.
-        let percent = (bytes.saturating_mul(100) / bytes_total.max(1)).min(99);
-        let elapsed = now.saturating_sub(self.started_micros);
-        let secs_left = (elapsed >= INTERVAL_MICROS).then(|| {
-            let left = bytes_total.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
-            (elapsed as f64 / 1e6 * left).ceil() as u64
-        });
-        Some(News { percent, records, secs_left })
+        Some(now.saturating_sub(self.started_micros) / 1_000_000)
     }
 }
 
@@ -82,41 +67,13 @@ mod tests {
 
     #[test]
     fn there_are_news_at_once_and_then_every_two_seconds() {
-        let mut recovery = recovery();
-        let mut at = |micros| recovery.news(progress(1), micros).is_some();
-
-        assert!(at(0));
-        assert!(!at(2 * SECOND - 1));
-        assert!(at(2 * SECOND));
-        assert!(!at(4 * SECOND - 1));
-        assert!(at(9 * SECOND));
-    }
-
-    #[test]
-    fn what_is_left_takes_as_long_as_what_is_done() {
-        let news = recovery().news(progress(200), 3 * SECOND);
-        assert_eq!(news, Some(News { percent: 20, records: 200, secs_left: Some(12) }));
-    }
-
-    #[test]
-    fn the_first_moments_tell_nothing_of_the_last() {
-        let news = recovery().news(progress(200), 2 * SECOND - 1);
-        assert_eq!(news, Some(News { percent: 20, records: 200, secs_left: None }));
-    }
-
-    #[test]
-    fn more_than_expected_is_not_more_than_all() {
-        let news = recovery().news(progress(2000), 3 * SECOND);
-        assert_eq!(news, Some(News { percent: 99, records: 2000, secs_left: Some(0) }));
-    }
-
-    /// So many of 1000.
-    fn progress(bytes: u64) -> Progress {
-        Progress { records: bytes, bytes, bytes_total: 1000 }
-    }
-
-    fn recovery() -> Recovery {
         let (clock, supervisor) = (Clock::start(), Supervisor::none());
-        Recovery { clock, supervisor, started_micros: 0, due_micros: 0 }
+        let mut recovery = Recovery { clock, supervisor, started_micros: SECOND, due_micros: 0 };
+
+        assert_eq!(recovery.news(SECOND), Some(0));
+        assert_eq!(recovery.news(3 * SECOND - 1), None);
+        assert_eq!(recovery.news(3 * SECOND), Some(2));
+        assert_eq!(recovery.news(5 * SECOND - 1), None);
+        assert_eq!(recovery.news(9 * SECOND), Some(8));
     }
 }

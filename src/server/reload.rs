@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::listeners::Bound;
+use super::signals::Hangups;
+use super::supervisor::Supervisor;
+use crate::identity::Reloader;
 use crate::net::Clock;
 use crate::net::tls::Tls;
 
@@ -13,6 +16,25 @@ use crate::net::tls::Tls;
 const INTERVAL: Duration = Duration::from_secs(2);
 /// How often certificates that are about to end are named again.
 const REMINDER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Has every file read again at each hangup, and the service manager told when that begins and when it
+/// is done. Files are looked at in between, for as long as this goes on.
+pub async fn obey(
+    mut hangups: Hangups,
+    sources: Reloader,
+    tls: Option<TlsReloader>,
+    supervisor: Supervisor,
+) {
+    loop {
+        hangups.next().await;
+        supervisor.reloading();
+        sources.reload().await;
+        if let Some(tls) = &tls {
+            tls.reload().await;
+        }
+        supervisor.ready();
+    }
+}
 
 /// Has the files of TLS listeners read again: when they change, and when it is told to. A thread of
 /// its own does it, because files may be slow; it ends with this.

@@ -1,8 +1,9 @@
 //! The few numbers that each part needs, out of the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Authorizer};
 use crate::broker::Settings;
 use crate::config::{self, Config, SessionExpiryMax};
 use crate::connection::Limits;
@@ -63,11 +64,16 @@ pub fn broker(config: &Config) -> Settings {
 }
 
 /// What all connections share.
-pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
+pub fn setup(
+    config: &Config,
+    authenticator: Box<dyn Authenticator>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+) -> Setup {
     Setup {
         limits: connection(config),
         durability: config.store.durability.name(),
         authenticator,
+        authorizer: authorizer.map(|authorizer| (authorizer, config.acl.decisions_max)),
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
         re_authentication_timeout: Duration::from_secs(
             config.limits.re_authentication_timeout_secs,

@@ -105,6 +105,9 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Everything up to here is on disk.
     pub durable: Lsn,
+    /// What becomes durable together with the end of a message that is dropped now;
+    /// [`Lsn::NONE`] where nothing of the session is to be.
+    pub recorded: Lsn,
     /// Decides how long a packet is.
     pub protocol: Protocol,
     /// Unfinished exchanges that the client takes at a time (`[MQTT-3.3.4-9]`).

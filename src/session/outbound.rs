@@ -59,6 +59,9 @@ pub struct Outbound {
     /// Numbers below this one may have been sent by an earlier process.
     sent_earlier: u64,
     reservation: Reservation,
+    /// What must be durable before more is sent: the end of messages that were dropped. A crash that
+    /// took it back would send them behind newer ones.
+    drop_gate: Lsn,
     /// Unfinished messages that came through a shared subscription, so that sessions without
     /// any need not look for them.
     shared: usize,
@@ -112,6 +115,12 @@ impl Outbound {
         self.released = 0;
         self.in_flight = 0;
         self.reservation = Reservation::UNLIMITED;
+    }
+
+    /// Nothing numbered is sent until `gate` is durable, with which older messages end unsent
+    /// (`[MQTT-4.6.0-6]`).
+    pub fn gate_drops(&mut self, gate: Lsn) {
+        self.drop_gate = self.drop_gate.max(gate);
     }
 
     /// Drops messages of QoS 0; returns how many.

@@ -218,6 +218,35 @@ fn a_message_larger_than_the_client_takes_does_not_block_the_queue() {
     assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);
 }
 
+/// `[MQTT-4.6.0-6]`: after a crash it would come behind what was sent after it.
+#[test]
+fn what_stands_behind_a_dropped_message_waits_until_its_end_is_durable() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "much too long", 1);
+    offer(&mut outbound, "ok", 1);
+    offer(&mut outbound, "0", 0);
+    let small = Context { maximum_packet_size: 10, recorded: Lsn(3), ..context() };
+
+    assert_eq!(sent_in(&mut outbound, &small), ["0"]);
+    outbound.gate_drops(Lsn(4));
+    assert_eq!(sent_in(&mut outbound, &Context { durable: Lsn(3), ..small }), [""; 0]);
+    assert_eq!(sent_in(&mut outbound, &Context { durable: Lsn(4), ..small }), ["ok"]);
+}
+
+/// The same for what is sent again.
+#[test]
+fn what_is_sent_again_behind_a_dropped_message_waits_too() {
+    let mut outbound = Outbound::default();
+    offer(&mut outbound, "much too long", 1);
+    offer(&mut outbound, "ok", 1);
+    assert_eq!(sent(&mut outbound).len(), 2);
+    outbound.start_connection();
+    let small = Context { maximum_packet_size: 10, recorded: Lsn(3), ..context() };
+
+    assert_eq!(sent_in(&mut outbound, &small), [""; 0]);
+    assert_eq!(sent_in(&mut outbound, &Context { durable: Lsn(3), ..small }), ["ok"]);
+}
+
 #[test]
 fn what_is_not_durable_waits_and_so_does_all_behind_it_in_its_queue() {
     let mut outbound = Outbound::default();
@@ -353,6 +382,7 @@ fn context() -> Context<'static> {
     Context {
         now: Timestamp(0),
         durable: Lsn::NONE,
+        recorded: Lsn::NONE,
         protocol: Protocol::V311,
         receive_maximum: u16::MAX,
         maximum_packet_size: u32::MAX,

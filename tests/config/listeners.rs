@@ -69,7 +69,8 @@ fn values_that_cannot_be_are_reported_with_what_they_must_be() {
         ("unix.mode = 660", r#"unix.mode: must be octal digits in quotes, as in "0660", not 660"#),
         (
             "proxy_trusted = 'host'",
-            r#"proxy_trusted: "host" is no address, as in "192.0.2.1" or "10.0.0.0/8""#,
+            "proxy_trusted: \"host\" must be an IP address or a network, \
+             as in 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32",
         ),
         (
             "websocket.path = 'mqtt'",

@@ -1,8 +1,12 @@
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use fulmar::codec::{self, Auth, Connect, Packet};
-use fulmar::types::{Protocol, ReasonCode};
+use fulmar::codec::{
+    self, Auth, Connect, LastWill, Packet, Publish, PublishProperties, Subscribe, SubscribeFilter,
+};
+use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, SubscriptionOptions};
 
 pub use fulmar::types::Protocol::{V5, V311};
 
@@ -13,6 +17,7 @@ pub struct Client {
     socket: TcpStream,
     protocol: Protocol,
     arrived: Vec<u8>,
+    messages: VecDeque<Vec<u8>>,
 }
 
 /// What a client gives in its CONNECT.
@@ -23,6 +28,8 @@ pub struct Given<'a> {
     pub password: Option<&'a [u8]>,
     pub method: Option<&'a str>,
     pub data: Option<&'a [u8]>,
+    /// The topic of its will.
+    pub will: Option<&'a str>,
 }
 
 /// User name and password, by a client called `c`.
@@ -45,12 +52,13 @@ impl Client {
     pub fn begin(address: SocketAddr, protocol: Protocol, given: Given<'_>) -> Self {
         let socket = TcpStream::connect(address).expect("the broker listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time above zero");
-        let mut client = Self { socket, protocol, arrived: Vec::new() };
+        let mut client = Self { socket, protocol, arrived: Vec::new(), messages: VecDeque::new() };
         client.send(&Packet::Connect(Box::new(Connect {
             username: given.username,
             password: given.password,
             authentication_method: given.method,
             authentication_data: given.data,
+            will: given.will.map(will),
             ..Connect::new(protocol, given.client_id)
         })));
         client
@@ -107,6 +115,57 @@ impl Client {
         }
     }
 
+    /// PUBLISH at QoS 1; the reason in the PUBACK, which 3.1.1 has not: 0 then. Messages that come
+    /// before it wait for [`Self::read_topic`].
+    #[track_caller]
+    pub fn publish(&mut self, topic: &str, text: &str) -> u8 {
+        self.send(&Packet::Publish(message(topic, text, false)));
+        self.read_answer(0x40).get(4).copied().unwrap_or(0)
+    }
+
+    /// The same, to be retained; it must be taken.
+    #[track_caller]
+    pub fn publish_retained(&mut self, topic: &str, text: &str) {
+        self.send(&Packet::Publish(message(topic, text, true)));
+        assert!(self.read_answer(0x40).get(4).is_none_or(|reason| *reason < 0x80));
+    }
+
+    /// SUBSCRIBE at QoS 0 to one filter; the reason in the SUBACK.
+    #[track_caller]
+    pub fn subscribe(&mut self, filter: &str) -> u8 {
+        let filters = vec![SubscribeFilter { filter, options: SubscriptionOptions::default() }];
+        let user_properties = Vec::new();
+        self.send(&Packet::Subscribe(Subscribe { packet_id: id(), filters, user_properties }));
+        *self.read_answer(0x90).last().expect("a reason")
+    }
+
+    /// The topic of the next message.
+    #[track_caller]
+    pub fn read_topic(&mut self) -> String {
+        let bytes = match self.messages.pop_front() {
+            Some(bytes) => bytes,
+            None => self.read_packet().expect("PUBLISH"),
+        };
+        let frame = codec::frame(&bytes, usize::MAX).expect("a packet").expect("whole");
+        match codec::decode(frame, self.protocol).expect("well formed") {
+            Packet::Publish(publish) => publish.topic.to_owned(),
+            other => panic!("no PUBLISH: {other:?}"),
+        }
+    }
+
+    /// The next packet that is no PUBLISH, which must be of this type.
+    #[track_caller]
+    fn read_answer(&mut self, first_byte: u8) -> Vec<u8> {
+        loop {
+            let packet = self.read_packet().expect("an answer");
+            if packet[0] & 0xF0 != 0x30 {
+                assert_eq!(packet[0], first_byte, "{packet:?}");
+                return packet;
+            }
+            self.messages.push_back(packet);
+        }
+    }
+
     #[track_caller]
     pub fn ping(&mut self) {
         self.send(&Packet::PingReq);
@@ -140,4 +199,33 @@ impl Client {
             }
         }
     }
+}
+
+fn message<'a>(topic: &'a str, text: &'a str, retain: bool) -> Publish<'a> {
+    Publish {
+        dup: false,
+        qos: QoS::AtLeastOnce,
+        retain,
+        topic,
+        packet_id: Some(id()),
+        properties: PublishProperties::default(),
+        payload: text.as_bytes(),
+    }
+}
+
+fn will(topic: &str) -> LastWill<'_> {
+    LastWill {
+        qos: QoS::AtMostOnce,
+        retain: false,
+        topic,
+        payload: b"gone",
+        delay_secs: None,
+        message_expiry_secs: None,
+        passed_on: Cow::Borrowed(&[]),
+    }
+}
+
+/// Each request is answered before the next one.
+fn id() -> PacketId {
+    PacketId::new(1).expect("not zero")
 }

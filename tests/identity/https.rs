@@ -40,7 +40,7 @@ fn the_certificate_of_the_other_server_is_checked() {
 fn https_server(certificate: &PathBuf, key: &PathBuf) -> u16 {
     let chain = vec![CertificateDer::from_pem_file(certificate).expect("made")];
     let key = PrivateKeyDer::from_pem_file(key).expect("made");
-    let provider = Arc::new(fulmar::identity::crypto_provider());
+    let provider = fulmar::net::tls::crypto_provider(&[]);
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")

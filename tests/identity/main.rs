@@ -16,3 +16,4 @@ mod passwords;
 mod scram;
 mod storm;
 mod tokens;
+mod topics;

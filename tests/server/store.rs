@@ -46,7 +46,10 @@ fn the_service_manager_hears_of_the_start_of_a_store_and_of_the_end() {
     let mut server = Process::start(&environment);
     assert_eq!(manager.next(), "STATUS=opening the store\nEXTEND_TIMEOUT_USEC=600000000\n");
     let recovering = manager.next();
-    assert!(recovering.starts_with("STATUS=recovering: 0 %, 0 records\n"), "{recovering}");
+    assert!(
+        recovering.starts_with("STATUS=recovering: 0 records, 0 MiB read in 0 s\n"),
+        "{recovering}"
+    );
     assert!(recovering.contains("EXTEND_TIMEOUT_USEC=60000000"), "{recovering}");
     assert_eq!(manager.next(), "READY=1\nSTATUS=serving\n");
 

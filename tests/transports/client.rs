@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fulmar::codec::{self, Connect, Packet};
+use fulmar::net::tls::crypto_provider;
 use fulmar::types::Protocol;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -34,7 +34,7 @@ pub fn tcp(address: SocketAddr) -> TcpStream {
 pub fn tls(address: SocketAddr, ca: &Path) -> Tls {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an authority");
-    let config = ClientConfig::builder_with_provider(Arc::new(provider()))
+    let config = ClientConfig::builder_with_provider(crypto_provider(&[]))
         .with_safe_default_protocol_versions()
         .expect("versions of the provider")
         .with_root_certificates(roots)
@@ -71,11 +71,4 @@ pub fn expect(socket: &mut impl Read, expected: &[u8]) {
     let mut arrived = vec![0; expected.len()];
     socket.read_exact(&mut arrived).expect("the connection is open");
     assert_eq!(arrived, expected);
-}
-
-fn provider() -> CryptoProvider {
-    #[cfg(feature = "aws-lc-rs")]
-    return rustls::crypto::aws_lc_rs::default_provider();
-    #[cfg(not(feature = "aws-lc-rs"))]
-    return rustls::crypto::ring::default_provider();
 }

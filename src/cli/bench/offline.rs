@@ -15,7 +15,7 @@ use crate::types::QoS;
 const MESSAGES: u64 = 1_000;
 
 /// Subscribers subscribe and leave; each has a publisher, who publishes until all its messages are
-/// acknowledged; then the subscribers come back for them.
+/// acknowledged, and leaves; then the subscribers come back for them.
 pub fn run(mut settings: Settings, clients: u32) -> Result<Report, Error> {
     if settings.qos == QoS::AtMostOnce {
         return Err(Error::Options("offline sessions keep QoS 1 and 2: --qos 1".into()));
@@ -61,5 +61,5 @@ fn queue(
     })?;
     let published = crowd.state.tally.counts.published;
     report.phases.push(meter.end(&begun, published, "queued", "message")?);
-    Ok(())
+    crowd.close(crowd.state.publishing())
 }

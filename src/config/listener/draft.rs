@@ -2,9 +2,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::{
-    AddressRange, CipherSuite, ClientCertificates, Endpoint, FileMode, Files, Listener,
-    MESSAGE_BYTES_MAX, Proxy, Tls, TlsVersion, UnixSocket, WebSocket, WebSocketPath,
+    CipherSuite, ClientCertificates, Endpoint, FileMode, Files, Listener, MESSAGE_BYTES_MAX, Proxy,
+    Tls, TlsVersion, UnixSocket, WebSocket, WebSocketPath,
 };
+use crate::auth::rules::Network;
 use crate::config::choice::choices;
 use crate::config::value::{Range, Value, Written};
 use crate::config::{Key, ListenerAuth};
@@ -22,7 +23,7 @@ pub struct Draft {
     tls: Tls,
     websocket: WebSocket,
     proxy_protocol: bool,
-    proxy_trusted: Vec<AddressRange>,
+    proxy_trusted: Vec<Network>,
 }
 
 choices! {
@@ -115,7 +116,7 @@ impl Draft {
         /// Whether every connection begins with a PROXY header, version 1 or 2.
         "proxy_protocol" is proxy_protocol: bool;
         /// Addresses of the proxies; nobody else is let in then.
-        "proxy_trusted" is proxy_trusted: Vec<AddressRange>;
+        "proxy_trusted" is proxy_trusted: Vec<Network>;
     };
 
     /// The listener; or what contradicts itself, by key.

@@ -1,13 +1,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-mod address_range;
 mod draft;
 mod endpoint;
 mod tls;
 mod websocket;
 
-pub use address_range::AddressRange;
 pub use endpoint::{Endpoint, FileMode, UnixSocket};
 pub use tls::{CIPHER_SUITES, CipherSuite, ClientCertificates, Tls, TlsVersion};
 pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, WebSocketPath};
@@ -15,6 +13,7 @@ pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, WebSocketPath};
 pub(super) use draft::Draft;
 
 use super::ListenerAuth;
+use crate::auth::rules::Network;
 
 /// A socket on which clients are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ pub struct Listener {
 pub struct Proxy {
     /// Their addresses. Nobody else is let in, because anybody could write such a header. Whoever
     /// reaches a Unix socket is trusted.
-    pub trusted: Vec<AddressRange>,
+    pub trusted: Vec<Network>,
 }
 
 /// Most listeners of one broker.

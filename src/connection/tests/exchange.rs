@@ -138,6 +138,8 @@ fn a_connected_client_authenticates_again_while_other_packets_go_on() {
     let (question, sent) = rig.answer(Script.decide(&next));
     assert_eq!(expect_auth(question), next);
     assert_eq!(sent, auth(0x00, b"\x15\0\x01M\x16\0\x01d"));
+    let identify = rig.inputs.pop_front();
+    assert!(matches!(identify, Some(Input::Request(Request::Identify(_)))), "{identify:?}");
     assert!(rig.inputs.is_empty() && !rig.connection.is_closing());
     assert_eq!(rig.request(b"\xc0\0"), Request::Ping);
 }

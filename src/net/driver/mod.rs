@@ -9,6 +9,7 @@ use tokio::time::Sleep;
 
 mod ending;
 mod farewell;
+mod gate;
 mod inbox;
 mod log;
 mod outbox;
@@ -28,6 +29,7 @@ use crate::request::{Outgoing, Request};
 use crate::types::Timestamp;
 use ending::Ending;
 use farewell::Farewell;
+use gate::Gate;
 use inbox::Inbox;
 use outbox::Outbox;
 use question::Question;
@@ -55,6 +57,8 @@ pub struct Driver<S> {
     requests: VecDeque<Request>,
     /// What the connection asked about credentials.
     question: Question,
+    /// Where it is asked elsewhere what the client may do.
+    gate: Option<Box<Gate>>,
     /// To be told to the client when everything before it is handled.
     fault: Option<Fault>,
     /// The broker has more for the socket.
@@ -106,6 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             outbox: Outbox::default(),
             requests: VecDeque::new(),
             question: Question::default(),
+            gate: Gate::of(&shared).map(Box::new),
             fault: None,
             more: false,
             clean_start: false,
@@ -148,11 +153,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn serve(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
         let whole = self.broken.is_none();
         self.write(cx);
-        let answered = self.poll_answer(cx, scratch);
+        let answered = self.poll_answer(cx, scratch) | self.poll_gate(cx, scratch);
         let read = self.read(cx, scratch);
+        self.tell_of_gate();
         let visited = self.visit(scratch);
         self.encode(scratch);
-        let moved = self.is_closing() && self.drain(scratch);
+        let moved = self.is_closing() && !self.is_gate_shut() && self.drain(scratch);
         self.write(cx);
         scratch.visit.wake_others();
 
@@ -173,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.question.is_open() && !self.inbox.is_empty() {
             return false;
         }
-        if self.shared.must_pause(&self.link) {
+        if self.is_gate_shut() || self.shared.must_pause(&self.link) {
             return false;
         }
         let (shared, connection) = (&self.shared, &mut self.connection);
@@ -212,20 +218,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn sort(&mut self, scratch: &mut Scratch) -> bool {
         let mut asked = false;
         while let Some(input) = scratch.inputs.pop_front() {
-            match input {
-                Input::Request(request) => scratch.visit.requests.push_back(request),
-                Input::Connect(mut connect) => {
-                    connect.origin = self.peer.origin();
-                    self.clean_start = connect.clean_start;
-                    scratch.visit.connect = Some(connect);
-                }
-                Input::Auth(question) => {
-                    asked |= self.ask(&question, scratch);
-                }
-                Input::Fault(fault) => self.fault = Some(fault),
+            if let Some(input) = self.let_through(input) {
+                asked |= self.sort_one(input, scratch);
             }
         }
         asked
+    }
+
+    fn sort_one(&mut self, input: Input, scratch: &mut Scratch) -> bool {
+        match input {
+            Input::Request(request) => scratch.visit.requests.push_back(request),
+            Input::Connect(_) if self.refuses_will(scratch) => {}
+            Input::Connect(mut connect) => {
+                connect.origin = self.peer.origin();
+                self.clean_start = connect.clean_start;
+                scratch.visit.connect = Some(connect);
+            }
+            Input::Auth(question) => return self.ask(&question, scratch),
+            Input::Fault(fault) => self.fault = Some(fault),
+        }
+        false
     }
 
     /// Visits the broker if there is a reason to. Whether that changed anything.
@@ -253,13 +265,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         for outgoing in visit.outgoing.drain(..) {
             match &outgoing {
                 Outgoing::ConnAck(connack) => self.log_connected(connack.session_present),
-                Outgoing::Close { .. } => visit.requests.clear(),
+                Outgoing::Close { .. } => {
+                    visit.requests.clear();
+                    self.gate.iter_mut().for_each(|gate| gate.clear());
+                }
                 _ => {}
             }
             self.connection.encode(outgoing, visit.now, &mut self.outbox.output);
         }
         if let Some(reason) = visit.refused.take() {
             visit.requests.clear();
+            self.clear_gate();
             let why = "its CONNECT was not accepted";
             self.connection.refuse(reason, why, &mut self.outbox.output);
         }
@@ -281,6 +297,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn end(&mut self, ending: Ending) {
+        self.clear_gate();
         self.ending.get_or_insert(ending);
     }
 }

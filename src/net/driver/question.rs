@@ -87,6 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             false => "re-authentication was not over in time",
         };
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
+        self.clear_gate();
         self.connection.encode(close, self.shared.clock.now(), &mut self.outbox.output);
     }
 }

@@ -36,7 +36,7 @@ impl Material {
     ///
     /// Everything that is wrong with any file.
     pub fn read(tls: &Tls, protocol: &[u8]) -> Result<Self, Vec<FileProblem>> {
-        let provider = provider::provider(&tls.ciphers);
+        let provider = provider::crypto_provider(&tls.ciphers);
         let (mut problems, mut expiries) = (Vec::new(), Vec::new());
         let named = read_certificates(tls, &provider, &mut expiries, &mut problems);
         let verifier = client_verifier(tls, &provider, &mut expiries, &mut problems);

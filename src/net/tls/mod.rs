@@ -17,6 +17,7 @@ mod stamp;
 
 pub use files::{FILE_BYTES_MAX, FileProblem};
 pub use handshake::handshake;
+pub use provider::crypto_provider;
 
 use crate::config;
 use crate::types::Timestamp;

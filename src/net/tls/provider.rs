@@ -17,7 +17,7 @@ compile_error!("TLS needs one of the features aws-lc-rs and ring");
 use crate::config::CipherSuite;
 
 /// The cryptography with these cipher suites, the first most wanted; none are all of them.
-pub fn provider(ciphers: &[CipherSuite]) -> Arc<CryptoProvider> {
+pub fn crypto_provider(ciphers: &[CipherSuite]) -> Arc<CryptoProvider> {
     let mut provider = chosen::default_provider();
     if !ciphers.is_empty() {
         let known = std::mem::take(&mut provider.cipher_suites);
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn every_suite_that_can_be_configured_is_there_and_no_other() {
-        let mut known: Vec<String> = provider(&[]).cipher_suites.iter().map(name).collect();
+        let mut known: Vec<String> = crypto_provider(&[]).cipher_suites.iter().map(name).collect();
         let mut named = CIPHER_SUITES.to_vec();
         known.sort();
         named.sort_unstable();
@@ -68,7 +68,7 @@ mod tests {
     fn suites_are_preferred_in_the_order_in_which_they_are_written() {
         let wanted = [CipherSuite(CIPHER_SUITES[2]), CipherSuite(CIPHER_SUITES[0])];
 
-        let names: Vec<String> = provider(&wanted).cipher_suites.iter().map(name).collect();
+        let names: Vec<String> = crypto_provider(&wanted).cipher_suites.iter().map(name).collect();
 
         assert_eq!(names, [CIPHER_SUITES[2], CIPHER_SUITES[0]]);
     }

@@ -40,10 +40,11 @@ impl Outbound {
             if let Some(cause) = cause {
                 let number = self.settle_in_flight(self.resent);
                 dropped.push(Dropped { number: Some(number), cause });
+                self.gate_drops(context.recorded);
                 continue;
             }
             let is_full = self.in_flight >= usize::from(context.receive_maximum);
-            if is_full || entry.gate > context.durable {
+            if is_full || entry.gate.max(self.drop_gate) > context.durable {
                 return None;
             }
             return Some(self.resend());

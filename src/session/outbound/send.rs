@@ -9,6 +9,7 @@ impl Outbound {
             let cause = context.cause_to_drop(message, entry.qos, &entry.subscription_ids);
             let Some(cause) = cause else { break };
             dropped.push(Dropped { number: Some(self.ring.number(self.sent)), cause });
+            self.gate_drops(context.recorded);
             self.skip_next();
             self.skip_holes();
         }
@@ -38,7 +39,7 @@ impl Outbound {
             && self.in_flight < usize::from(context.receive_maximum)
             && self.ring.has_own_id(self.sent)
             && entry.number < self.reservation.before(context.durable)
-            && entry.gate <= context.durable;
+            && entry.gate.max(self.drop_gate) <= context.durable;
         may_go.then_some(entry.arrival)
     }
 

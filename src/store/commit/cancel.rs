@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use ahash::RandomState;
+
 use crate::journal::{Change, SessionNumber};
 use crate::types::{Filter, InboundId, Message};
 
@@ -8,16 +10,17 @@ use crate::types::{Filter, InboundId, Message};
 ///
 /// The order of what is left is the order it had.
 pub fn cancel(changes: impl IntoIterator<Item = Change>, before: Before) -> Vec<Change> {
-    let mut list = List::new(before);
-    changes.into_iter().for_each(|change| list.handle(change));
+    let changes = changes.into_iter();
+    let mut list = List::for_about(changes.size_hint().0, before);
+    changes.for_each(|change| list.handle(change));
     list.into_changes().collect()
 }
 
 /// Takes one change after the other, for those who cannot do all at once.
 pub struct List {
     slots: Vec<Slot>,
-    facts: HashMap<Fact, Latest>,
-    sessions: HashMap<SessionNumber, Session>,
+    facts: HashMap<Fact, Latest, RandomState>,
+    sessions: HashMap<SessionNumber, Session, RandomState>,
     before: Before,
 }
 
@@ -74,7 +77,18 @@ struct Session {
 impl List {
     /// A list of nothing.
     pub fn new(before: Before) -> Self {
-        Self { slots: Vec::new(), facts: HashMap::new(), sessions: HashMap::new(), before }
+        Self::for_about(0, before)
+    }
+
+    /// The same, with room for so many changes.
+    pub fn for_about(changes: usize, before: Before) -> Self {
+        let hasher = RandomState::new();
+        Self {
+            slots: Vec::with_capacity(changes),
+            facts: HashMap::with_capacity_and_hasher(changes, hasher.clone()),
+            sessions: HashMap::with_hasher(hasher),
+            before,
+        }
     }
 
     /// What is left of all that were taken, in their order.

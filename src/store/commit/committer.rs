@@ -1,5 +1,5 @@
 use super::CommitSettings;
-use super::cancel::{Before, cancel};
+use super::cancel::{Before, List};
 use super::fold::put_bytes;
 use super::folder::{Folder, Step, journal_cost};
 use super::group::Group;
@@ -32,11 +32,14 @@ impl Packed {
     pub fn new(batches: Vec<Batch>) -> Self {
         let lsn = |batch: Option<&Batch>| batch.map_or(Lsn::NONE, |batch| batch.lsn);
         let (first, last) = (lsn(batches.first()), lsn(batches.last()));
-        let operations = batches.iter().map(|batch| batch.changes.len() as u64).sum();
+        let operations = batches.iter().map(|batch| batch.changes.len()).sum();
         let all = || batches.iter().flat_map(|batch| &batch.changes);
         let messages = all().filter(|change| is_message(change)).count() as u64;
-        let changes = cancel(batches.into_iter().flat_map(|batch| batch.changes), Before::Unknown);
-        Self { group: Group { first, last, changes }, operations, messages }
+        let mut list = List::for_about(operations, Before::Unknown);
+        let changes = batches.into_iter().flat_map(|batch| batch.changes);
+        changes.for_each(|change| list.handle(change));
+        let changes = list.into_changes().collect();
+        Self { group: Group { first, last, changes }, operations: operations as u64, messages }
     }
 
     /// The last of the batches.

@@ -35,8 +35,6 @@ pub struct Progress {
     pub records: u64,
     /// Bytes read, keys included.
     pub bytes: u64,
-    /// What the store takes up on disk. Of that, backlogs are not read.
-    pub bytes_total: u64,
 }
 
 /// Records between two reports of progress.
@@ -56,7 +54,6 @@ pub fn recover(
     store: &mut dyn Store,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, StoreError> {
-    let progress = Progress { bytes_total: store.size_bytes()?, ..Progress::default() };
     let mut recovery = Recovery {
         image: Image::default(),
         folded: FoldProgress::default(),
@@ -66,7 +63,7 @@ pub fn recover(
         queues: Queues::default(),
         damaged: Vec::new(),
         strays: HashSet::new(),
-        progress,
+        progress: Progress::default(),
         report,
     };
     for kind in RECOVERY_ORDER {

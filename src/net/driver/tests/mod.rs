@@ -1,6 +1,7 @@
 //! The driver over in-memory pipes, in virtual time.
 
 mod credentials;
+mod gate;
 mod pulse;
 mod stage;
 mod store;

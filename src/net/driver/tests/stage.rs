@@ -3,6 +3,7 @@
 use std::sync::{OnceLock, Weak};
 
 use super::*;
+use crate::auth::Authorizer;
 use crate::net::{Clock, Setup};
 use crate::store::{CommitSettings, Commits, Store};
 use crate::types::Lsn;
@@ -20,6 +21,14 @@ impl TestServer {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
         Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup(authenticator))) }
+    }
+
+    /// Which asks `authorizer` what clients may do.
+    pub fn with_authorizer(authorizer: Arc<dyn Authorizer>, known_max: usize) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(settings(), 1, clock.now());
+        let setup = Setup { authorizer: Some((authorizer, known_max)), ..setup(NoCredentials) };
+        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup)) }
     }
 
     /// With a broker that keeps everything in `store`.
@@ -57,6 +66,13 @@ impl TestServer {
         expect(&mut client, &CONNACK).await;
         (client, task)
     }
+
+    /// So many seconds from now the broker looks what is due.
+    pub fn pass_secs(&self, secs: u64) {
+        self.shared.act(|core, now, actions| {
+            core.broker.handle_deadline(now.plus_secs(secs), actions);
+        });
+    }
 }
 
 fn setup(authenticator: impl Authenticator + 'static) -> Setup {
@@ -64,6 +80,7 @@ fn setup(authenticator: impl Authenticator + 'static) -> Setup {
         limits: Limits::default(),
         durability: "memory",
         authenticator: Box::new(authenticator),
+        authorizer: None,
         connect_timeout: CONNECT_TIMEOUT,
         re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
         connections_max: 1000,
@@ -129,6 +146,13 @@ pub async fn read_to_end(client: &mut DuplexStream) -> Vec<u8> {
 /// CONNECT of 3.1.1 with Clean Session and without keep alive.
 pub fn connect(client_id: &str) -> Vec<u8> {
     connect_with(0x02, &[client_id])
+}
+
+/// CONNECT with a keep alive in seconds.
+pub fn connect_for_secs(client_id: &str, keep_alive_secs: u8) -> Vec<u8> {
+    let mut packet = connect(client_id);
+    packet[11] = keep_alive_secs;
+    packet
 }
 
 /// The same with a will: `x` to `t`.
