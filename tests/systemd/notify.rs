@@ -1,5 +1,9 @@
 //! What the service manager is told.
 
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
 use crate::client::{CONNACK, REFUSED, introduce, login, open};
 use crate::service::{Home, LISTENER, Manager, Service, add_user};
 
@@ -34,9 +38,12 @@ fn a_reload_is_over_when_the_files_are_read() {
     let address = service.address("mqtt");
     assert_eq!(login(address, "ann", "old"), CONNACK);
 
+    // Whoever reads the file now waits until it is written.
+    let new = home.path("new");
+    add_user(&new, "ann", "new");
+    let new = std::fs::read(&new).expect("there");
     std::fs::remove_file(&passwords).expect("there");
-    add_user(&passwords, "ann", "new");
-    assert_eq!(login(address, "ann", "new"), REFUSED);
+    mkfifo(&passwords);
     let before = monotonic_micros();
     service.signal("HUP");
 
@@ -44,6 +51,8 @@ fn a_reload_is_over_when_the_files_are_read() {
     let at = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect(&reloading);
     let at: u64 = at.lines().next().expect("a time").parse().expect("microseconds");
     assert!((before..=monotonic_micros()).contains(&at), "{at}");
+    assert!(manager.is_told_nothing_for(Duration::from_millis(300)));
+    std::fs::write(&passwords, new).expect("the broker reads");
     assert_eq!(manager.next(), "READY=1\nSTATUS=serving\n");
     assert_eq!(login(address, "ann", "new"), CONNACK);
     assert_eq!(login(address, "ann", "old"), REFUSED);
@@ -80,6 +89,11 @@ fn it_says_that_it_stops_before_it_does() {
         "{stopping}"
     );
     assert_eq!(service.wait().0.code(), Some(0));
+}
+
+fn mkfifo(path: &Path) {
+    let made = Command::new("mkfifo").args(["-m", "600"]).arg(path).status();
+    assert!(made.expect("coreutils are there").success());
 }
 
 fn monotonic_micros() -> u64 {

@@ -74,6 +74,14 @@ impl Manager {
         told
     }
 
+    /// Whether there is silence for so long.
+    pub fn is_told_nothing_for(&self, time: Duration) -> bool {
+        self.socket.set_read_timeout(Some(time)).expect("above zero");
+        let silence = self.socket.recv(&mut [0; 4096]).is_err();
+        self.socket.set_read_timeout(Some(PATIENCE)).expect("above zero");
+        silence
+    }
+
     /// When it is told this line within so long, each time.
     pub fn times(&self, line: &str, within: Duration) -> Vec<Duration> {
         let began = Instant::now();
