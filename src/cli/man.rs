@@ -69,9 +69,24 @@ fn print(page: &[u8]) -> io::Result<()> {
 
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
+    let man = Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    man.render_subcommands_section(&mut page)?;
+    let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    page.extend_from_slice(as_it_stands(&notes).as_bytes());
     page.extend_from_slice(ABOUT_THE_BROKER.as_bytes());
     Ok(page)
+}
+
+/// A section whose lines are not filled. No line begins with what troff would take for a command.
+fn as_it_stands(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let lines: String = text.lines().map(|line| format!("\\&{line}\n")).collect();
+    format!(".SH NOTES\n.nf\n{lines}.fi\n")
 }
 
 fn write_all(dir: &Path, command: Command) -> io::Result<()> {
@@ -94,6 +109,11 @@ mod tests {
         for part in [".SH NAME", ".SH OPTIONS", "\\-\\-data\\-dir", ".SH SIGNALS", ".SH FILES"] {
             assert!(page.contains(part), "{part} in {page}");
         }
+    }
+
+    #[test]
+    fn examples_stand_as_they_were_written() {
+        assert_eq!(as_it_stands(".a -b\n\\"), ".SH NOTES\n.nf\n\\&.a \\-b\n\\&\\e\n.fi\n");
     }
 
     #[test]
