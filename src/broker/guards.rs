@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::Broker;
+use super::{Broker, Settings};
 use crate::auth::Action;
 use crate::auth::rules::{Guard, Rules, Subject, Topic};
 use crate::request::Identity;
-use crate::types::{Filter, SessionKey};
+use crate::types::{ClientId, Filter, SessionKey};
 
 /// What the clients of sessions may do.
 ///
@@ -19,6 +19,8 @@ pub(super) struct Guards {
     /// Whether anything has to be asked: there are rules, or clients that bring theirs along.
     needed: bool,
     grants_seen: bool,
+    /// Whether there may be rules.
+    expects_rules: bool,
     decisions_max: usize,
     hasher: RandomState,
     /// By the session's key.
@@ -35,13 +37,14 @@ struct Slot {
 
 impl Guards {
     /// Everything is allowed.
-    pub fn new(hasher: RandomState, decisions_max: usize) -> Self {
+    pub fn new(hasher: RandomState, settings: &Settings) -> Self {
         Self {
             rules: Arc::default(),
             version: 1,
             needed: false,
             grants_seen: false,
-            decisions_max,
+            expects_rules: settings.access_rules,
+            decisions_max: settings.access_decisions_max,
             hasher,
             slots: Vec::new(),
         }
@@ -59,6 +62,9 @@ impl Guards {
             (self.grants_seen, self.needed) = (true, true);
         }
         let slot = key.0 as usize;
+        if !self.expects_rules && subject.identity.grants.is_none() {
+            return self.remove(key);
+        }
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
@@ -66,11 +72,11 @@ impl Guards {
         self.slots[slot] = Some(Box::new(Slot { guard, version: 0, recheck: true }));
     }
 
-    fn set_identity(&mut self, key: SessionKey, identity: Identity) {
-        if let Some(Some(slot)) = self.slots.get(key.0 as usize) {
-            let subject = Subject { identity, ..slot.guard.subject().clone() };
-            self.set(key, subject);
-        }
+    /// The rest of what is known of the client stays as it is.
+    fn set_identity(&mut self, key: SessionKey, client_id: ClientId, identity: Identity) {
+        let known = self.slots.get(key.0 as usize).and_then(Option::as_ref);
+        let origin = known.map(|slot| slot.guard.subject().origin.clone()).unwrap_or_default();
+        self.set(key, Subject { client_id, identity, origin });
     }
 
     /// The session is over.
@@ -141,7 +147,8 @@ impl Guards {
 }
 
 impl Broker {
-    /// From now on clients may do what these rules allow. Holds for what waits for them, too;
+    /// From now on clients may do what these rules allow: of a broker that expects rules
+    /// ([`Settings::access_rules`]). Holds for what waits for them, too;
     /// subscriptions stay.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
         self.guards.set_rules(rules);
@@ -149,7 +156,8 @@ impl Broker {
 
     /// The client has authenticated again, as the same user.
     pub(super) fn handle_identity(&mut self, key: SessionKey, identity: Identity) {
-        self.guards.set_identity(key, identity);
+        let client_id = self.sessions[key].client_id.clone();
+        self.guards.set_identity(key, client_id, identity);
     }
 
     /// Whether the session's client may publish to `topic`.

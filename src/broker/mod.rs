@@ -94,7 +94,7 @@ impl Broker {
         Self {
             sessions: Sessions::new(hasher.clone()),
             conns: Conns::default(),
-            guards: Guards::new(hasher.clone(), settings.access_decisions_max),
+            guards: Guards::new(hasher.clone(), &settings),
             subscriptions: Subscriptions::new(hasher, settings.cached_topics_max),
             retained: Retained::new(settings.retained),
             replays: BTreeMap::new(),

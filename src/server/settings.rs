@@ -54,6 +54,7 @@ pub fn broker(config: &Config) -> Settings {
             bytes_max: to_usize(config.retained.bytes_max),
         },
         cached_topics_max: CACHED_TOPICS_MAX,
+        access_rules: config.acl.file.is_some() || !config.acl_rules.is_empty(),
         access_decisions_max: config.acl.decisions_max,
         replies_max: config.limits.replies_max,
         work_max: WORK_MAX,

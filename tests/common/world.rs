@@ -140,6 +140,7 @@ pub fn settings() -> Settings {
         share_strategy: ShareStrategy::RoundRobin,
         retained: RetainedLimits { messages_max: 100_000, bytes_max: 100 << 20 },
         cached_topics_max: 8_192,
+        access_rules: true,
         access_decisions_max: 4,
         replies_max: 1_000,
         work_max: 4_000,

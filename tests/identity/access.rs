@@ -75,6 +75,28 @@ fn an_answer_is_remembered_until_a_hangup() {
 }
 
 #[test]
+fn what_was_taken_before_it_was_denied_is_not_refused_any_more() {
+    let open = Arc::new(AtomicBool::new(true));
+    let says = Arc::clone(&open);
+    let server = Server::start(move |_| {
+        let result = if says.load(Ordering::SeqCst) { "allow" } else { "deny" };
+        (200, json!({ "result": result }))
+    });
+    let broker = asking(server.port, "");
+    let given = Given { session_secs: Some(100), ..nobody() };
+    let mut client = Client::connected(broker.address(), V5, given);
+    assert_eq!(client.publish_half("t", false), 0);
+    drop(client);
+    open.store(false, Ordering::SeqCst);
+    broker.signal("HUP");
+    broker.logged("what was learned by HTTP is asked again");
+
+    let mut client = Client::connected(broker.address(), V5, given);
+    assert_eq!(client.publish_half("t", true), 0, "a duplicate of what was taken");
+    assert_eq!(client.publish("t", "x"), 0x87);
+}
+
+#[test]
 fn nothing_is_allowed_while_it_cannot_be_asked_and_nobody_waits_longer_than_its_time() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let broker = asking(silent.local_addr().expect("bound").port(), "");

@@ -30,6 +30,8 @@ pub struct Given<'a> {
     pub data: Option<&'a [u8]>,
     /// The topic of its will.
     pub will: Option<&'a str>,
+    /// Seconds that its session outlives a connection; it goes on with an earlier one then.
+    pub session_secs: Option<u32>,
 }
 
 /// User name and password, by a client called `c`.
@@ -59,6 +61,8 @@ impl Client {
             authentication_method: given.method,
             authentication_data: given.data,
             will: given.will.map(will),
+            clean_start: given.session_secs.is_none(),
+            session_expiry_secs: given.session_secs,
             ..Connect::new(protocol, given.client_id)
         })));
         client
@@ -121,6 +125,14 @@ impl Client {
     pub fn publish(&mut self, topic: &str, text: &str) -> u8 {
         self.send(&Packet::Publish(message(topic, text, false)));
         self.read_answer(0x40).get(4).copied().unwrap_or(0)
+    }
+
+    /// PUBLISH at QoS 2 as far as PUBREC; the reason in that, for 5.0.
+    #[track_caller]
+    pub fn publish_half(&mut self, topic: &str, dup: bool) -> u8 {
+        let publish = message(topic, "x", false);
+        self.send(&Packet::Publish(Publish { qos: QoS::ExactlyOnce, dup, ..publish }));
+        self.read_answer(0x50).get(4).copied().unwrap_or(0)
     }
 
     /// The same, to be retained; it must be taken.

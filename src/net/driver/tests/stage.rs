@@ -197,6 +197,7 @@ pub fn settings() -> Settings {
         share_strategy: crate::subscriptions::ShareStrategy::RoundRobin,
         retained: crate::retained::RetainedLimits { messages_max: 100, bytes_max: 100_000 },
         cached_topics_max: 100,
+        access_rules: true,
         access_decisions_max: 4,
         replies_max: 100,
         work_max: 1000,
