@@ -32,16 +32,11 @@ impl Broker {
         if existing.is_none() && self.sessions.len() >= self.settings.sessions_max {
             return Err(ReasonCode::QuotaExceeded);
         }
-        let was_journaled = existing.is_some_and(|key| self.sessions[key].journaled);
         let resumed = existing.and_then(|key| self.take_over(key, &connect, now, actions));
-        // Told too early that its old session is gone, the client might find it again after a crash.
-        let ended = match was_journaled && resumed.is_none() {
-            true => self.journal.current(),
-            false => Lsn::NONE,
-        };
-        let key = match resumed {
-            Some(key) => key,
-            None => self.open_session(&connect),
+        // Told too early that an old session is gone, the client might find it again after a crash.
+        let (key, ended) = match resumed {
+            Some(key) => (key, Lsn::NONE),
+            None => (self.open_session(&connect), self.last_end),
         };
         let expiry_secs = connect.session_expiry_secs.min(self.settings.session_expiry_max_secs);
         let id = self.attach(key, &connect, now);

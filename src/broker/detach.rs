@@ -201,7 +201,8 @@ impl Broker {
         }
         self.stats.dropped.session_ended += session.outbound.queued() as u64;
         if session.journaled {
-            self.journal.record(|| Change::SessionEnded { session: session.number });
+            self.last_end =
+                self.journal.record(|| Change::SessionEnded { session: session.number });
         }
         receivers + filters.len() + handed_on
     }

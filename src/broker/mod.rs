@@ -67,6 +67,8 @@ pub struct Broker {
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
+    /// With it the last session that was on disk ends there.
+    last_end: Lsn,
     /// Connections to wake when the store has come so far, in its order.
     waiting: VecDeque<(Lsn, ConnId)>,
     /// What [`Self::take_loads`] gives.
@@ -102,6 +104,7 @@ impl Broker {
             fullness: Fullness::default(),
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
+            last_end: Lsn::NONE,
             waiting: VecDeque::new(),
             loads: Vec::new(),
             next_session_number: 1,

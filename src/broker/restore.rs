@@ -59,7 +59,7 @@ impl Broker {
         now: Timestamp,
     ) -> Option<SessionKey> {
         if self.sessions.find(&image.client_id).is_some() {
-            self.journal.record(|| Change::SessionEnded { session: number });
+            self.last_end = self.journal.record(|| Change::SessionEnded { session: number });
             return None;
         }
         let outbound = restore_outbound(&mut image, now);

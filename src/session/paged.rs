@@ -48,6 +48,10 @@ impl Paged {
             self.queued += 1;
             self.queued_bytes += message.len();
         }
+        if self.tail.len() == self.tail.capacity() {
+            // By half: there may be very many tails, and none is long.
+            self.tail.reserve_exact(self.tail.len() / 2 + 4);
+        }
         self.tail.push_back(entry);
     }
 

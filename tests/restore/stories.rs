@@ -356,6 +356,22 @@ fn the_end_of_a_session_is_durable_before_its_client_is_told() {
 }
 
 #[test]
+fn the_end_of_a_session_by_its_expiry_is_durable_before_its_client_is_told() {
+    let world = World::new();
+    world.connect(V5, "c").expiry(20).open().drop_link();
+    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    world.advance_secs(20);
+
+    let mut client = world.connect(V5, "c").clean(true).send();
+    client.expect_nothing();
+    world.commit();
+
+    assert!(!client.expect_connack().session_present);
+    world.crash();
+    assert!(world.shell().borrow().image.sessions.is_empty());
+}
+
+#[test]
 fn a_will_is_seen_only_when_a_crash_cannot_publish_it_again() {
     let world = World::new();
     let mut reader = world.connect(V5, "reader").open();

@@ -129,8 +129,10 @@ impl Sessions {
                 _ if now < due => Fate::Never,
                 _ => Fate::Due(due),
             };
-            self.wills
-                .insert(key, if now == due || session.doubtful { Fate::Either } else { fate });
+            // A crash may have taken it away when it was due.
+            let lost = self.wills.get(&key) == Some(&Fate::Either);
+            let unsure = lost || now == due || session.doubtful;
+            self.wills.insert(key, if unsure { Fate::Either } else { fate });
         }
         for (key, _) in session.delayed_again.drain(..).filter(|(_, until)| now <= *until) {
             self.wills.insert(key, Fate::Either);

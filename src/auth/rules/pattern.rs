@@ -81,8 +81,9 @@ fn fits(pattern: &str, topic: &str, is_level: impl Fn(&str, &str) -> bool) -> bo
     if topic::is_reserved(topic) && !pattern.starts_with('$') {
         return false;
     }
-    // Of all topics none has no level at all: the one filter that is written in two ways.
+    // No topic is empty: the filters that are written in two ways.
     let pattern = if pattern == "+/#" { "#" } else { pattern };
+    let topic = if topic == "/#" { "/+/#" } else { topic };
     let mut levels = topic::levels(topic);
     for wanted in topic::levels(pattern) {
         match (wanted, levels.next()) {
@@ -166,6 +167,10 @@ mod tests {
             ("+/#", "#", true),
             ("#", "+/#", true),
             ("a/+/#", "a/#", false),
+            ("+/+/#", "/#", true),
+            ("/+/#", "/#", true),
+            ("/#", "/+/#", true),
+            ("/+", "/#", false),
             ("#", "$SYS/#", false),
             ("$SYS/#", "$SYS/+", true),
         ] {

@@ -90,6 +90,10 @@ fn measure(workload: Workload) -> Result<Report, Error> {
         Workload::Connect(_) => cycles::run(settings, clients(100)),
         Workload::Idle(_) => idle::run(settings, clients(10_000)),
         Workload::Retained { topics, .. } => retained::run(settings, clients(10), topics),
-        Workload::Offline(_) => offline::run(settings, clients(100)),
+        Workload::Offline { publishers, .. } => {
+            let clients = clients(100);
+            let publishers = publishers.unwrap_or(clients).min(clients);
+            offline::run(settings, plan::dealt(&prefix, clients, publishers))
+        }
     }
 }

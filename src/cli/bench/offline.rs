@@ -4,7 +4,7 @@ use super::collect::collect;
 use super::crowd::{Crowd, Shape};
 use super::error::Error;
 use super::measure::Meter;
-use super::plan;
+use super::plan::Plan;
 use super::progress::Progress;
 use super::report::{Memory, Report};
 use super::settings::Settings;
@@ -14,17 +14,16 @@ use crate::types::QoS;
 /// What a publisher queues if the options do not say.
 const MESSAGES: u64 = 1_000;
 
-/// Subscribers subscribe and leave; each has a publisher, who publishes until all its messages are
-/// acknowledged, and leaves; then the subscribers come back for them.
-pub fn run(mut settings: Settings, clients: u32) -> Result<Report, Error> {
+/// Subscribers subscribe and leave; publishers publish to each in turn until all their messages are
+/// acknowledged, and leave; then the subscribers come back for them.
+pub fn run(mut settings: Settings, plan: Plan) -> Result<Report, Error> {
     if settings.qos == QoS::AtMostOnce {
         return Err(Error::Options("offline sessions keep QoS 1 and 2: --qos 1".into()));
     }
     settings.persistent = true;
     let messages = settings.messages.unwrap_or(MESSAGES);
-    let plan = plan::pairs(&settings.prefix, clients);
-    let pairs = clients as usize;
-    let mut report = Report::new("offline", &settings, (pairs, pairs));
+    let clients = (plan.publishers.len(), plan.subscribers.len());
+    let mut report = Report::new("offline", &settings, clients);
     let under_way = usize::try_from(messages).unwrap_or(usize::MAX >> 1);
     let shape = Shape { under_way, ordered: true, retain: false };
     let mut crowd = Crowd::new(settings, plan, shape)?;

@@ -52,7 +52,13 @@ pub enum Workload {
         topics: u32,
     },
     /// Queue for sessions whose clients are away, then let the clients have it.
-    Offline(Common),
+    Offline {
+        #[command(flatten)]
+        common: Common,
+        /// Publishers, to whose topics the sessions are dealt; without it as many as there are sessions.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        publishers: Option<u32>,
+    },
     /// Pairs at a fixed rate: latency from when each message was to be sent.
     Latency {
         #[command(flatten)]
@@ -136,10 +142,10 @@ impl Workload {
             | Self::FanOut(common)
             | Self::Connect(common)
             | Self::Idle(common)
-            | Self::Offline(common)
             | Self::Shared { common, .. }
             | Self::Wildcard { common, .. }
             | Self::Retained { common, .. }
+            | Self::Offline { common, .. }
             | Self::Latency { common, .. } => common,
         }
     }

@@ -40,6 +40,19 @@ pub fn pairs(prefix: &str, clients: u32) -> Plan {
     }
 }
 
+/// Each of `clients` on a topic of its own, to which one of `publishers` publishes.
+pub fn dealt(prefix: &str, clients: u32, publishers: u32) -> Plan {
+    let mut plan = pairs(prefix, clients);
+    let speakers = plan.publishers.split_off(publishers as usize);
+    for (n, speaker) in speakers.into_iter().enumerate() {
+        plan.publishers[n % publishers as usize].topics.extend(speaker.topics);
+    }
+    for (listener, n) in plan.subscribers.iter_mut().zip(0..) {
+        listener.hears = n % publishers..n % publishers + 1;
+    }
+    plan
+}
+
 /// `clients` publishers, one subscriber to all their topics.
 pub fn fan_in(prefix: &str, clients: u32) -> Plan {
     Plan {
@@ -154,6 +167,7 @@ mod tests {
     fn each_topic_reaches_as_many_as_the_plan_says() {
         for plan in [
             pairs("p", 3),
+            dealt("p", 7, 3),
             fan_in("p", 3),
             fan_out("p", 3),
             wildcard("p", 7, 5, 2),
@@ -173,6 +187,19 @@ mod tests {
         let topics: Vec<&Topic> = plan.publishers.iter().flat_map(|p| &p.topics).collect();
         assert_eq!(topics.len(), 10_000);
         assert!(topics.iter().all(|topic| topic.copies == 20));
+    }
+
+    #[test]
+    fn each_client_hears_the_publisher_of_its_topic() {
+        let plan = dealt("p", 7, 3);
+        for (number, speaker) in plan.publishers.iter().enumerate() {
+            for topic in &speaker.topics {
+                let hears =
+                    plan.subscribers.iter().find(|it| it.filters[0] == topic.name).expect("dealt");
+                assert_eq!(hears.hears, number as u32..number as u32 + 1);
+            }
+        }
+        assert_eq!(plan.publishers.iter().map(|it| it.topics.len()).sum::<usize>(), 7);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Removable {
 pub const CHUNK_COST: u64 = 64;
 
 /// Changes in a window: they take up memory beside their messages.
-const CHANGES_MAX: u64 = 128 * 1024;
+const CHANGES_MAX: u64 = 64 * 1024;
 
 impl Window {
     /// The window behind what is folded.
