@@ -65,6 +65,11 @@ impl Broker {
         deliveries: impl Iterator<Item = NewDelivery>,
         actions: &mut Actions,
     ) -> usize {
+        // A crash that took back that the message left would give it to both.
+        let left = match self.sessions[from].is_durable() {
+            true => self.journal.current(),
+            false => Lsn::NONE,
+        };
         let mut count = 0;
         for delivery in deliveries {
             count += 1;
@@ -75,7 +80,8 @@ impl Broker {
                 self.stats.dropped.session_ended += 1;
                 continue;
             };
-            let new = shared_delivery(delivery.message, options, delivery.gate, group);
+            let gate = delivery.gate.max(left);
+            let new = shared_delivery(delivery.message, options, gate, group);
             self.deliver(member, new, actions);
         }
         count

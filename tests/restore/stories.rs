@@ -387,6 +387,26 @@ fn a_will_is_seen_only_when_a_crash_cannot_publish_it_again() {
     reader.expect_text("w", "gone");
 }
 
+/// `[MQTT-4.8.2-4]`
+#[test]
+fn another_member_gets_a_message_only_when_a_crash_cannot_give_it_back() {
+    let world = World::new();
+    let mut first = world.connect(V5, "first").persistent().receive_maximum(1).open();
+    first.subscribe("$share/g/t", ExactlyOnce);
+    let mut writer = world.connect(V5, "writer").open();
+    writer.publish("t", "sent", ExactlyOnce);
+    writer.publish("t", "waiting", ExactlyOnce);
+    let mut second = world.connect(V5, "second").open();
+    second.subscribe("$share/g/t", ExactlyOnce);
+    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+
+    first.drop_link();
+    second.expect_nothing();
+    world.commit();
+
+    second.expect_text("t", "waiting");
+}
+
 #[test]
 fn a_restart_from_a_folded_journal_is_a_restart() {
     let world = World::new();

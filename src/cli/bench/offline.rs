@@ -22,7 +22,7 @@ pub fn run(mut settings: Settings, plan: Plan) -> Result<Report, Error> {
     }
     settings.persistent = true;
     let messages = settings.messages.unwrap_or(MESSAGES);
-    let clients = (plan.publishers.len(), plan.subscribers.len());
+    let clients = (plan.subscribers.len(), plan.publishers.len());
     let mut report = Report::new("offline", &settings, clients);
     let under_way = usize::try_from(messages).unwrap_or(usize::MAX >> 1);
     let shape = Shape { under_way, ordered: true, retain: false };

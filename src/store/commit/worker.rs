@@ -36,7 +36,7 @@ struct Over;
 const SIZE_INTERVAL_MICROS: u64 = 10_000_000;
 /// While the journal is too long, folding takes off so many times what a group added.
 const FOLD_RATIO: u64 = 2;
-/// Beyond so many times its length the journal is folded however many wait.
+/// Beyond so many times its length a commit is paid for before the next one, however many wait.
 const JOURNAL_RATIO_MAX: u64 = 2;
 /// A step of folding looks for no more to do after so long, in microseconds.
 const STEP_MICROS: u64 = 2_000;
@@ -224,11 +224,13 @@ impl Worker {
     }
 
     /// Folds while the journal is too long, enough to keep up with what a commit of so many bytes
-    /// added. What takes too long for those who wait stays due, unless the journal is far too long.
+    /// added. What takes too long for those who wait stays due; where the journal is far too long, only
+    /// what earlier commits added does.
     fn keep_journal_short(&mut self, bytes: u64) -> Result<(), Over> {
         let due_max = self.journal_bytes_bound().saturating_mul(WORK_PER_BYTE);
-        self.due = (self.due + bytes * FOLD_RATIO * WORK_PER_BYTE).min(due_max);
-        let turn = (self.clock)();
+        let owed = bytes * FOLD_RATIO * WORK_PER_BYTE;
+        self.due = (self.due + owed).min(due_max);
+        let (turn, mut paid) = ((self.clock)(), 0);
         while self.committer.wants_to_fold() && !self.fold_blocked {
             let started = (self.clock)();
             let clock = &self.clock;
@@ -245,11 +247,13 @@ impl Worker {
             let now = (self.clock)();
             self.note_step(&step, now.saturating_sub(started));
             self.due = self.due.saturating_sub(step.work);
+            paid += step.work;
             if let Some(stored) = step.stored.filter(|stored| !stored.is_empty()) {
                 (self.on_event)(Event::Stored(stored));
             }
+            let may_owe = self.committer.journal_bytes() <= self.journal_bytes_bound();
             let others_wait = now.saturating_sub(turn) >= TURN_MICROS
-                && self.committer.journal_bytes() <= self.journal_bytes_bound()
+                && (may_owe || paid >= owed)
                 && self.pipeline.has_batches();
             if self.due == 0 || others_wait {
                 return Ok(());
