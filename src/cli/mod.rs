@@ -4,6 +4,8 @@ mod bans;
 mod bench;
 mod certs;
 mod check;
+mod completions;
+mod man;
 mod passwd;
 mod serve;
 mod store;
@@ -13,7 +15,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Mistakes, Sources};
 
@@ -52,6 +54,13 @@ enum Command {
     Bans(bans::Bans),
     /// Load a broker, whichever, and measure what it does.
     Bench(bench::Bench),
+    /// The manual, for man.
+    Man(man::Arguments),
+    /// What a shell needs to complete words.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(clap::Args)]
@@ -108,6 +117,10 @@ pub fn run(
         Some(Command::Bans(command)) => Box::new(move |loaded| bans::run(&command, &loaded.config)),
         Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Bench(bench)) => return bench::run(bench),
+        Some(Command::Man(to)) => return man::run(&to, Arguments::command()),
+        Some(Command::Completions { shell }) => {
+            return completions::run(shell, Arguments::command());
+        }
         Some(Command::Certs(command)) => return certs::run(command),
         Some(Command::Passwd(command)) => return passwd::run(command),
         Some(Command::Store(store)) => Box::new(move |loaded| store::run(&store, &loaded.config)),
@@ -134,6 +147,7 @@ fn load(
         |name: &str| Some(environment.iter().find(|(other, _)| other == name)?.1.clone());
     let file_named = variable("FULMAR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     let platform = config::platform_data_dir(is_root(), variable);
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let mut loaded = config::load(&Sources {
         file: options.config.or(file_named),
         environment,
@@ -143,6 +157,9 @@ fn load(
         log: options.log,
     })?;
     loaded.config.store.data_dir.get_or_insert(platform);
+    if let Some(directory) = credentials {
+        config::place_credentials(&mut loaded, Some(&directory))?;
+    }
     Ok(loaded)
 }
 

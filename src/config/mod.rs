@@ -5,6 +5,7 @@ mod acl;
 mod auth;
 mod choice;
 mod combinations;
+mod credentials;
 mod data_dir;
 mod environment;
 mod file;
@@ -23,6 +24,7 @@ pub use choice::{
     CertificateUser, Durability, Engine, LogFormat, MemoryMax, OnDamage, QueueFull,
     SessionExpiryMax, ShareStrategy,
 };
+pub use credentials::place_credentials;
 pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
 pub use key::Key;

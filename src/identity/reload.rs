@@ -4,13 +4,18 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::{FileError, Parts, Stamp};
 
 /// Has the files of the sources read again: when asked to, and when they have changed.
 ///
 /// A thread of its own looks after them, because a large file takes its time.
 #[derive(Debug, Clone)]
-pub struct Reloader(SyncSender<()>);
+pub struct Reloader(SyncSender<Done>);
+
+/// Dropped when everything has been read.
+type Done = oneshot::Sender<()>;
 
 /// A file, or several that are read together, and how they were when they were read last.
 struct Watched {
@@ -33,14 +38,14 @@ impl Reloader {
         let parts = Arc::downgrade(parts);
         std::thread::Builder::new().name("fulmar-identity".into()).spawn(move || {
             loop {
-                let wanted = match asked.recv_timeout(interval) {
-                    Ok(()) => true,
-                    Err(RecvTimeoutError::Timeout) => false,
+                let wanted: Option<Done> = match asked.recv_timeout(interval) {
+                    Ok(done) => Some(done),
+                    Err(RecvTimeoutError::Timeout) => None,
                     Err(RecvTimeoutError::Disconnected) => return,
                 };
                 let Some(parts) = Weak::upgrade(&parts) else { return };
-                watched.iter_mut().for_each(|files| files.look(&parts, wanted));
-                if let (true, Some(callout)) = (wanted, &parts.callout) {
+                watched.iter_mut().for_each(|files| files.look(&parts, wanted.is_some()));
+                if let (true, Some(callout)) = (wanted.is_some(), &parts.callout) {
                     callout.forget();
                     tracing::info!("what was learned by HTTP is asked again");
                 }
@@ -49,10 +54,13 @@ impl Reloader {
         Ok(Self(ask))
     }
 
-    /// Has every file read again, soon.
-    pub fn reload(&self) {
+    /// Has every file read again, and waits until that is done.
+    pub async fn reload(&self) {
+        let (done, is_done) = oneshot::channel();
         // Where one reload waits already, it will see what this one would.
-        let _ = self.0.try_send(());
+        if self.0.try_send(done).is_ok() {
+            let _ = is_done.await;
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod entropy;
 mod mistakes;
 mod paused;
 pub mod proxy;
+mod pulse;
 mod seats;
 mod shared;
 mod store_state;
@@ -27,6 +28,7 @@ pub use driver::{Driver, FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, READ
 pub use entrance::{Entrance, Stream};
 pub use entropy::Entropy;
 pub use mistakes::Mistakes;
+pub use pulse::{Activity, Pulse};
 pub use seats::{Seat, Seats};
 pub use shared::{Link, PULL_BYTES_MAX, PULL_MESSAGES_MAX, Setup, Shared, Traffic, Visit};
 pub use tcp::{Keepalive, TcpOptions, bind};

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -36,6 +37,8 @@ pub struct Shared {
     core: Mutex<Core>,
     pub(super) commits: Commits,
     pub(super) paused: Paused,
+    /// Times that what was due has been done.
+    pub(super) turns: AtomicU64,
     /// What an acknowledgement promises.
     pub(super) durability: &'static str,
     /// The store has failed.
@@ -145,6 +148,7 @@ impl Shared {
             }),
             commits,
             paused: Paused::default(),
+            turns: AtomicU64::new(0),
             durability: setup.durability,
             failure: Notify::new(),
             authenticator: setup.authenticator,
@@ -204,7 +208,7 @@ impl Shared {
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
         let (report, guarded) = (self.store_report(), self.doorkeeper.report());
-        self.act(|core, now, actions| {
+        let due = self.act(|core, now, actions| {
             if report.state == StoreState::Failed {
                 self.fail(core, actions);
             }
@@ -212,7 +216,9 @@ impl Shared {
             core.broker.handle_guard_report(guarded);
             core.broker.handle_deadline(now, actions);
             core.broker.next_deadline()
-        })
+        });
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        due
     }
 
     /// Tells the broker what the store has to tell.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
-/// A socket in the file system, removed when this is dropped.
+/// A socket in the file system, removed when this is dropped if it is ours.
 #[derive(Debug)]
 pub struct UnixSocket {
     /// Where clients come from.
     pub listener: UnixListener,
-    path: PathBuf,
+    path: Option<PathBuf>,
 }
 
 impl UnixSocket {
@@ -29,14 +29,26 @@ impl UnixSocket {
         // Nobody connects before `listen`, so nobody connects before the permissions are right.
         fs::set_permissions(path, Permissions::from_mode(mode))?;
         socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        Ok(Self { listener: UnixListener::from_std(socket.into())?, path: path.into() })
+        Ok(Self { listener: UnixListener::from_std(socket.into())?, path: Some(path.into()) })
+    }
+
+    /// A socket that somebody else has made, and removes. To be called within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn adopt(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { listener: UnixListener::from_std(socket)?, path: None })
     }
 }
 
 impl Drop for UnixSocket {
     fn drop(&mut self) {
-        // A socket that stays behind is found to be stale.
-        let _ = fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            // A socket that stays behind is found to be stale.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -69,6 +81,17 @@ mod tests {
         drop(socket);
 
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_somebody_else_stays() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("mqtt.sock");
+        let theirs = std::os::unix::net::UnixListener::bind(&path).expect("a free path");
+
+        drop(UnixSocket::adopt(theirs).expect("it listens"));
+
+        assert!(path.exists());
     }
 
     #[tokio::test]

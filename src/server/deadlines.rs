@@ -5,7 +5,7 @@ use crate::net::Shared;
 
 /// The longest the broker's deadlines go unlooked at. A deadline that comes up meanwhile is late by
 /// as much: MQTT counts in seconds.
-const TICK: Duration = Duration::from_secs(1);
+pub const TICK: Duration = Duration::from_secs(1);
 
 /// Has the broker do what is due when it is due: keep alive, will delay, expiry, `$SYS`.
 pub async fn keep(shared: Arc<Shared>) {

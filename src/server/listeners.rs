@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::activation::{Activation, Passed};
 use super::{protection, settings};
 use crate::auth::PeerInfo;
 use crate::config::{self, Config, Endpoint, Listener};
@@ -33,6 +34,14 @@ pub enum ListenError {
         /// What the system says.
         source: io::Error,
     },
+    /// A socket from the service manager that is of no use.
+    #[error("a socket from the service manager is of no use for listener {listener:?}: {reason}")]
+    Passed {
+        /// The name that it was passed with.
+        listener: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file that TLS needs.
     #[error("listener {listener:?}: {problem}")]
     Tls {
@@ -43,28 +52,35 @@ pub enum ListenError {
     },
 }
 
-/// Takes every configured address and reads the files that its listener needs. To be called within
-/// a runtime.
+/// Takes every configured address, or the sockets that were passed for its listener, and reads the
+/// files that its listener needs. To be called within a runtime.
 ///
 /// # Errors
 ///
 /// Everything that is not to be had, so that it can be put right in one go.
-pub fn bind_all(config: &Config) -> Result<Vec<Bound>, Vec<ListenError>> {
+pub fn bind_all(
+    config: &Config,
+    mut activation: Activation,
+) -> Result<Vec<Bound>, Vec<ListenError>> {
     let (mut bound, mut failed) = (Vec::new(), Vec::new());
     for listener in &config.listeners {
-        let listening = bind(listener, config);
         let tls = listener.tls.as_ref().map(|tls| read_tls(listener, tls)).transpose();
-        match (listening, tls) {
-            (Ok((listening, address)), Ok(tls)) => {
-                bound.push(Bound { address, listening, tls, listener: listener.clone() });
-            }
-            (listening, tls) => {
-                let endpoint = listener.endpoint.clone();
-                failed.extend(listening.err().map(|source| ListenError::Bind { endpoint, source }));
-                failed.extend(tls.err().into_iter().flatten());
+        let (tls, problems) = tls.map_or_else(|problems| (None, problems), |tls| (tls, Vec::new()));
+        failed.extend(problems);
+        for listening in places(listener, config, &mut activation) {
+            match listening {
+                Ok((listening, address)) => {
+                    let (tls, listener) = (tls.clone(), listener.clone());
+                    bound.push(Bound { address, listening, tls, listener });
+                }
+                Err(error) => failed.push(error),
             }
         }
     }
+    failed.extend(activation.names_left().map(|listener| ListenError::Passed {
+        listener,
+        reason: "there is none of that name".into(),
+    }));
     if failed.is_empty() { Ok(bound) } else { Err(failed) }
 }
 
@@ -115,7 +131,46 @@ impl Bound {
     }
 }
 
-fn bind(listener: &Listener, config: &Config) -> io::Result<(Listening, Option<SocketAddr>)> {
+/// A socket of ours, and the address that it has if it has one.
+type Place = (Listening, Option<SocketAddr>);
+
+/// The sockets of one listener: one of its own, unless some were passed for it.
+fn places(
+    listener: &Listener,
+    config: &Config,
+    activation: &mut Activation,
+) -> Vec<Result<Place, ListenError>> {
+    let passed = activation.take(&listener.name);
+    if passed.is_empty() {
+        let endpoint = listener.endpoint.clone();
+        let own = bind(listener, config);
+        return vec![own.map_err(|source| ListenError::Bind { endpoint, source })];
+    }
+    let place = |passed| {
+        adopt(passed, listener, config)
+            .map_err(|reason| ListenError::Passed { listener: listener.name.clone(), reason })
+    };
+    passed.into_iter().map(place).collect()
+}
+
+fn adopt(passed: Passed, listener: &Listener, config: &Config) -> Result<Place, String> {
+    let system = |error: io::Error| error.to_string();
+    match (passed, &listener.endpoint) {
+        (Passed::Tcp(socket), Endpoint::Tcp(_)) => {
+            socket.set_nonblocking(true).map_err(system)?;
+            let address = socket.local_addr().map_err(system)?;
+            let socket = TcpListener::from_std(socket).map_err(system)?;
+            Ok((Listening::Tcp(socket, settings::tcp(&config.tcp)), Some(address)))
+        }
+        (Passed::Unix(socket), Endpoint::Unix(_)) => {
+            Ok((Listening::Unix(UnixSocket::adopt(socket).map_err(system)?), None))
+        }
+        (Passed::Tcp(_), Endpoint::Unix(_)) => Err("it is by TCP, the listener by a file".into()),
+        (Passed::Unix(_), Endpoint::Tcp(_)) => Err("it is by a file, the listener by TCP".into()),
+    }
+}
+
+fn bind(listener: &Listener, config: &Config) -> io::Result<Place> {
     match &listener.endpoint {
         Endpoint::Tcp(address) => {
             let only_v6 = leaves_ipv4_to_another(*address, &config.listeners);

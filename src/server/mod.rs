@@ -1,5 +1,6 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
+mod activation;
 mod control;
 mod deadlines;
 mod identity;
@@ -13,8 +14,10 @@ mod reload;
 mod running;
 mod settings;
 mod signals;
+mod status;
 mod supervisor;
 mod watch;
+mod watchdog;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +27,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use activation::ActivationError;
 pub use control::path as control_path;
 pub use identity::SourcesError;
 pub use listeners::ListenError;
@@ -33,9 +37,10 @@ use crate::config::Config;
 use crate::identity::Reloader;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
+use activation::Activation;
 use listeners::Bound;
 use reload::TlsReloader;
-use signals::Signals;
+use signals::{Hangups, Signals};
 use supervisor::Supervisor;
 
 /// A server that has its addresses and does not serve them yet: clients wait in the backlog.
@@ -60,6 +65,9 @@ pub enum Error {
     /// All the addresses and files that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// What the service manager passes is of no use.
+    #[error("{0}")]
+    Activation(#[source] ActivationError),
     /// A source of credentials cannot be used.
     #[error("{0}")]
     Identity(#[source] SourcesError),
@@ -97,7 +105,8 @@ const FINISH_TIME_MAX: Duration = Duration::from_secs(60);
 ///
 /// [`Error`]: [`Error::StoreFailed`] after a while of serving, any other before anybody is served.
 pub fn run(config: Config) -> Result<(), Error> {
-    let server = Server::bind_for(config, Supervisor::of_process())?;
+    let activation = Activation::of_process().map_err(Error::Activation)?;
+    let server = Server::bind_for(config, activation, Supervisor::of_process())?;
     let mut signals = server.install_signals()?;
     server.serve(async || signals.next().await)
 }
@@ -111,13 +120,17 @@ impl Server {
     /// [`Error::Store`],
     /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
-        Self::bind_for(config, Supervisor::none())
+        Self::bind_for(config, Activation::default(), Supervisor::none())
     }
 
-    fn bind_for(config: Config, supervisor: Supervisor) -> Result<Self, Error> {
+    fn bind_for(
+        config: Config,
+        activation: Activation,
+        supervisor: Supervisor,
+    ) -> Result<Self, Error> {
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
         let context = runtime.enter();
-        let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
+        let listeners = listeners::bind_all(&config, activation).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
         let sources = identity::open(&config, clock).map_err(Error::Identity)?;
@@ -144,17 +157,19 @@ impl Server {
         let Self { runtime, listeners, shared, reloader, config, supervisor } = self;
         let end = runtime.block_on(async {
             let mut tasks = JoinSet::new();
-            match TlsReloader::start(&listeners, shared.clock) {
-                Ok(reloader) => drop(tasks.spawn(reloader.obey_hangup())),
-                Err(error) => tracing::error!(%error, "certificates are not read again"),
-            }
+            let tls = TlsReloader::start(&listeners, shared.clock);
+            let tls = tls.inspect_err(|error| {
+                tracing::error!(%error, "certificates are not read again");
+            });
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
             tasks.spawn(watch::keep(Arc::clone(&shared)));
             if let Some(socket) = control::open(&config) {
                 tasks.spawn(control::obey(socket, Arc::clone(&shared)));
             }
-            tasks.spawn(signals::reload_on_hangup(reloader));
+            tasks.spawn(watchdog::keep(Arc::clone(&shared), supervisor));
+            tasks.spawn(status::keep(Arc::clone(&shared), supervisor));
+            tasks.spawn(reload::obey(Hangups::hear(), reloader, tls.ok(), supervisor));
             tracing::info!("ready");
             supervisor.ready();
 

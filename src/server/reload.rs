@@ -3,9 +3,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::listeners::Bound;
+use super::signals::Hangups;
+use super::supervisor::Supervisor;
+use crate::identity::Reloader;
 use crate::net::Clock;
 use crate::net::tls::Tls;
 
@@ -14,10 +17,32 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// How often certificates that are about to end are named again.
 const REMINDER: Duration = Duration::from_secs(24 * 3_600);
 
+/// Has every file read again at each hangup, and the service manager told when that begins and when it
+/// is done. Files are looked at in between, for as long as this goes on.
+pub async fn obey(
+    mut hangups: Hangups,
+    sources: Reloader,
+    tls: Option<TlsReloader>,
+    supervisor: Supervisor,
+) {
+    loop {
+        hangups.next().await;
+        supervisor.reloading();
+        sources.reload().await;
+        if let Some(tls) = &tls {
+            tls.reload().await;
+        }
+        supervisor.ready();
+    }
+}
+
 /// Has the files of TLS listeners read again: when they change, and when it is told to. A thread of
 /// its own does it, because files may be slow; it ends with this.
 #[derive(Debug)]
-pub struct TlsReloader(SyncSender<()>);
+pub struct TlsReloader(SyncSender<Done>);
+
+/// Dropped when everything has been read.
+type Done = oneshot::Sender<()>;
 
 /// The TLS of one listener.
 struct Watched {
@@ -33,7 +58,6 @@ impl TlsReloader {
     /// The system gives no thread.
     pub fn start(listeners: &[Bound], clock: Clock) -> io::Result<Self> {
         let watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
-        // Where one order waits already, it will see what a second one would.
         let (orders, ordered) = sync_channel(1);
         if !watched.is_empty() {
             let watch = move || watch(&watched, &ordered, clock);
@@ -42,35 +66,26 @@ impl TlsReloader {
         Ok(Self(orders))
     }
 
-    /// Has the files read again at each SIGHUP from this call on, also at those before the first poll.
-    /// To be called within a runtime.
-    pub fn obey_hangup(self) -> impl Future<Output = ()> {
-        let hangup = signal(SignalKind::hangup());
-        async move {
-            match hangup {
-                Ok(mut hangup) => {
-                    while hangup.recv().await.is_some() {
-                        let _ = self.0.try_send(());
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "no SIGHUP"),
-            }
-            // They are still looked at, for as long as this is there.
-            std::future::pending::<()>().await;
+    /// Has every file read again, and waits until that is done.
+    pub async fn reload(&self) {
+        let (done, is_done) = oneshot::channel();
+        // Without a listener with TLS nobody takes the order.
+        if self.0.try_send(done).is_ok() {
+            let _ = is_done.await;
         }
     }
 }
 
-fn watch(watched: &[Watched], ordered: &Receiver<()>, clock: Clock) {
+fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock) {
     watched.iter().for_each(|watched| watched.remind(clock));
     let mut reminded = clock.now();
     loop {
         let all = match ordered.recv_timeout(INTERVAL) {
-            Ok(()) => true,
-            Err(RecvTimeoutError::Timeout) => false,
+            Ok(done) => Some(done),
+            Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        for watched in watched.iter().filter(|watched| all || watched.tls.has_changed()) {
+        for watched in watched.iter().filter(|watched| all.is_some() || watched.tls.has_changed()) {
             watched.reload(clock);
         }
         if clock.now().since(reminded) >= REMINDER {
@@ -107,32 +122,6 @@ impl Watched {
                 let (listener, file) = (&self.listener, expiry.path.display());
                 tracing::warn!(listener, %file, name = expiry.name, "a certificate {warning}");
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::process::{Signal, getpid, kill_process};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_hangup_counts_from_the_call_and_does_not_end_the_process() {
-        let (orders, ordered) = sync_channel(1);
-
-        let obeying = TlsReloader(orders).obey_hangup();
-        kill_process(getpid(), Signal::HUP).expect("it is ours");
-
-        let order = async {
-            while ordered.try_recv().is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            () = obeying => panic!("it goes on for as long as the server"),
-            () = tokio::time::sleep(Duration::from_secs(30)) => panic!("no order came"),
-            () = order => {}
         }
     }
 }

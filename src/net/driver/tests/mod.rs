@@ -3,6 +3,7 @@
 mod credentials;
 mod gate;
 mod protection;
+mod pulse;
 mod stage;
 mod store;
 
