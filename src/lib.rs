@@ -9,6 +9,8 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod connection;
+pub mod guard;
+pub mod identity;
 pub mod journal;
 pub mod net;
 pub mod request;

@@ -1,6 +1,9 @@
 //! What passes between a connection and the broker, and between a connection and whoever decides
 //! about credentials. Plain values: both ends are state machines.
 
+use core::net::IpAddr;
+use std::time::Duration;
+
 use crate::types::{
     ClientId, Filter, InboundId, Message, OutboundId, Protocol, QoS, ReasonCode, SubscriptionIds,
     SubscriptionOptions,
@@ -33,6 +36,8 @@ pub struct Connect {
     pub will: Option<Will>,
     /// Who the client was found to be.
     pub identity: Identity,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The authentication data that goes back in CONNACK, when an AUTH exchange led here.
     pub authentication_data: Option<Vec<u8>>,
 }
@@ -53,6 +58,30 @@ pub struct Will {
 pub struct Identity {
     /// The user name; `None` for an anonymous client.
     pub username: Option<String>,
+    /// What the user belongs to, as whoever vouches for the user says.
+    pub groups: Vec<String>,
+    /// The topics that whoever vouches for the user names; `None` where nothing is said of any.
+    pub grants: Option<Box<Grants>>,
+}
+
+/// Where a client comes from, as far as it matters to what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Its address; `None` on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// Whether it has shown a certificate.
+    pub certificate: bool,
+    /// The common name in that.
+    pub common_name: Option<Box<str>>,
+}
+
+/// What a client may do with which topics, according to its credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grants {
+    /// Topic filters that it may publish to.
+    pub publish: Vec<String>,
+    /// Topic filters that it may subscribe to.
+    pub subscribe: Vec<String>,
 }
 
 /// What a connected client asks of the broker: one decoded and legal packet.
@@ -77,6 +106,8 @@ pub enum Request {
     Unsubscribe { id: InboundId, filters: Vec<Result<Filter, ReasonCode>> },
     /// PINGREQ.
     Ping,
+    /// The client has authenticated again: from here on this is what is known of it.
+    Identify(Box<Identity>),
     /// Part of a large packet has arrived: a sign of life and nothing else.
     Progress,
     /// DISCONNECT, with a new session expiry interval where the client gave one.
@@ -149,8 +180,8 @@ pub enum AuthRequest {
     Credentials { client_id: ClientId, username: Option<String>, password: Option<Vec<u8>> },
     /// CONNECT with one: the first step of an exchange.
     Begin { client_id: ClientId, method: String, data: Vec<u8> },
-    /// A further AUTH packet of an exchange under way.
-    Continue { method: String, data: Vec<u8> },
+    /// A further AUTH packet of an exchange under way, with the `state` of the answer before it.
+    Continue { client_id: ClientId, method: String, data: Vec<u8>, state: Box<[u8]> },
     /// A connected client starts over with the method that it connected with.
     ReAuthenticate { client_id: ClientId, method: String, data: Vec<u8> },
 }
@@ -159,10 +190,12 @@ pub enum AuthRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant says what its fields are")]
 pub enum AuthAnswer {
-    /// Who the client is, with data for the CONNACK or the last AUTH.
-    Accept { identity: Identity, data: Option<Vec<u8>> },
-    /// One more round: AUTH with this data goes to the client.
-    Continue { data: Vec<u8> },
-    /// No: the reason for CONNACK or DISCONNECT.
-    Refuse { reason: ReasonCode },
+    /// Who the client is, with data for the CONNACK or the last AUTH. Once `valid_for` is over the
+    /// client is nobody any more, and the connection ends.
+    Accept { identity: Identity, data: Option<Vec<u8>>, valid_for: Option<Duration> },
+    /// One more round: AUTH with this data goes to the client. `state` never does: it is kept with
+    /// the connection and comes back with the client's answer.
+    Continue { data: Vec<u8>, state: Box<[u8]> },
+    /// No: the reason for CONNACK or DISCONNECT, and the log's words, which the client never sees.
+    Refuse { reason: ReasonCode, why: &'static str },
 }

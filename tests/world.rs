@@ -89,7 +89,7 @@ fn credentials_are_decided_about_by_whom_the_test_names() {
     let count = asked.clone();
     let world = World::new().authenticated_by(move |_: AuthRequest| {
         count.set(count.get() + 1);
-        AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized }
+        AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized, why: "" }
     });
 
     let connack = world.connect(V5, "c").credentials("ann", "secret").refused();

@@ -63,7 +63,7 @@ impl Harness {
         match input {
             Input::Auth(_) => {
                 let mut output = Output::default();
-                let answer = AuthAnswer::Accept { identity: Identity::default(), data: None };
+                let answer = AuthAnswer::Accept { identity: Identity::default(), data: None, valid_for: None };
                 self.connection.handle_auth(answer, &mut self.inputs, &mut output);
             }
             Input::Connect(connect) => self.accept(*connect),

@@ -1,23 +1,37 @@
-//! Who a client is: decisions about credentials, without IO.
+//! Who a client is and what it may do: decisions about credentials and topics, without IO.
+
+mod access;
+pub mod password;
+mod peer;
+pub mod rules;
+pub mod scram;
+pub mod token;
+mod verdict;
+
+use std::pin::Pin;
+
+pub use access::{Access, Action, Authorizer, Permission, Ruling};
+pub use peer::{Certificate, PeerInfo};
+pub use verdict::{Login, Verdict};
 
 use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::types::ReasonCode;
 
 /// Answers what a connection asks about credentials.
 ///
-/// An exchange of several AUTH packets is several requests: what has to be remembered between them
-/// is for the implementation to carry in the data that it gives to the client, or to keep by
-/// client identifier.
+/// An exchange of several AUTH packets is several requests. What has to be remembered between them
+/// goes into the `state` of [`AuthAnswer::Continue`].
 pub trait Authenticator: Send + Sync {
-    /// The answer to `request` from `peer`. It never waits for anything.
-    fn decide(&self, request: &AuthRequest, peer: PeerInfo) -> AuthAnswer;
+    /// The answer to `request` from `peer`, or where it will come from. It never blocks.
+    fn decide(&self, request: &AuthRequest, peer: &PeerInfo) -> Decision;
 }
 
-/// What is known of a client before it says anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PeerInfo {
-    /// Whether its listener takes clients that nobody vouches for.
-    pub allow_anonymous: bool,
+/// What an [`Authenticator`] says.
+pub enum Decision {
+    /// The answer.
+    Now(AuthAnswer),
+    /// The answer comes when others have done their work. Dropped when nobody waits any more.
+    Later(Pin<Box<dyn Future<Output = AuthAnswer> + Send>>),
 }
 
 /// The rule of a server without any source of credentials.
@@ -28,20 +42,32 @@ pub struct PeerInfo {
 pub struct NoCredentials;
 
 impl Authenticator for NoCredentials {
-    fn decide(&self, request: &AuthRequest, peer: PeerInfo) -> AuthAnswer {
-        match request {
+    fn decide(&self, request: &AuthRequest, peer: &PeerInfo) -> Decision {
+        Decision::Now(match request {
             AuthRequest::Credentials { username, .. } if peer.allow_anonymous => {
-                let identity = Identity { username: username.clone() };
-                AuthAnswer::Accept { identity, data: None }
+                let identity = Identity { username: username.clone(), ..Identity::default() };
+                AuthAnswer::Accept { identity, data: None, valid_for: None }
             }
-            AuthRequest::Credentials { .. } => {
-                AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized }
-            }
+            AuthRequest::Credentials { .. } => AuthAnswer::Refuse {
+                reason: ReasonCode::NotAuthorized,
+                why: "nobody is let in without credentials, and none can be checked",
+            },
             AuthRequest::Begin { .. }
             | AuthRequest::Continue { .. }
-            | AuthRequest::ReAuthenticate { .. } => {
-                AuthAnswer::Refuse { reason: ReasonCode::BadAuthenticationMethod }
-            }
+            | AuthRequest::ReAuthenticate { .. } => AuthAnswer::Refuse {
+                reason: ReasonCode::BadAuthenticationMethod,
+                why: "unknown authentication method",
+            },
+        })
+    }
+}
+
+impl Decision {
+    /// The answer, where it is there.
+    pub fn now(self) -> Option<AuthAnswer> {
+        match self {
+            Self::Now(answer) => Some(answer),
+            Self::Later(_) => None,
         }
     }
 }
@@ -51,23 +77,20 @@ mod tests {
     use super::*;
     use crate::types::ClientId;
 
-    const OPEN: PeerInfo = PeerInfo { allow_anonymous: true };
-    const CLOSED: PeerInfo = PeerInfo { allow_anonymous: false };
-
     #[test]
     fn an_open_listener_takes_clients_by_the_name_they_give() {
         for username in [None, Some("ann".to_owned())] {
-            let identity = Identity { username: username.clone() };
-            let answer = NoCredentials.decide(&credentials(username), OPEN);
-            assert_eq!(answer, AuthAnswer::Accept { identity, data: None });
+            let identity = Identity { username: username.clone(), ..Identity::default() };
+            let answer = decide(&credentials(username), true);
+            assert_eq!(answer, AuthAnswer::Accept { identity, data: None, valid_for: None });
         }
     }
 
     #[test]
     fn a_closed_listener_takes_nobody_that_cannot_be_checked() {
         for username in [None, Some("ann".to_owned())] {
-            let answer = NoCredentials.decide(&credentials(username), CLOSED);
-            assert_eq!(answer, AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized });
+            let answer = decide(&credentials(username), false);
+            assert_eq!(reason(answer), ReasonCode::NotAuthorized);
         }
     }
 
@@ -79,11 +102,22 @@ mod tests {
             method: "SCRAM-SHA-1".to_owned(),
             data: Vec::new(),
         };
-        let answer = NoCredentials.decide(&begin, OPEN);
-        assert_eq!(answer, AuthAnswer::Refuse { reason: ReasonCode::BadAuthenticationMethod });
+        assert_eq!(reason(decide(&begin, true)), ReasonCode::BadAuthenticationMethod);
     }
 
     fn credentials(username: Option<String>) -> AuthRequest {
         AuthRequest::Credentials { client_id: ClientId::new("c"), username, password: None }
+    }
+
+    fn decide(request: &AuthRequest, allow_anonymous: bool) -> AuthAnswer {
+        let peer = PeerInfo { allow_anonymous, ..PeerInfo::default() };
+        NoCredentials.decide(request, &peer).now().expect("answers at once")
+    }
+
+    fn reason(answer: AuthAnswer) -> ReasonCode {
+        match answer {
+            AuthAnswer::Refuse { reason, .. } => reason,
+            other => panic!("not refused: {other:?}"),
+        }
     }
 }

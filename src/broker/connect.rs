@@ -2,6 +2,7 @@ use super::conns::Conn;
 use super::publish::is_servers_own;
 use super::timers::Timer;
 use super::{Actions, Broker};
+use crate::auth::rules::Subject;
 use crate::journal::{Change, SessionNumber};
 use crate::request::{ConnAck, Connect, Outgoing, Will};
 use crate::session::Session;
@@ -15,11 +16,15 @@ impl Broker {
     /// The reason for CONNACK; nothing has changed then.
     pub fn handle_connect(
         &mut self,
-        connect: Connect,
+        mut connect: Connect,
         now: Timestamp,
         actions: &mut Actions,
     ) -> Result<ConnId, ReasonCode> {
-        if connect.will.as_ref().is_some_and(|will| is_servers_own(&will.message)) {
+        let subject = subject(&mut connect);
+        if let Some(Will { message, .. }) = &connect.will
+            && (is_servers_own(message) || !self.guards.may_publish_as(&subject, message.topic()))
+        {
+            self.stats.denied += 1;
             return Err(ReasonCode::NotAuthorized);
         }
         let found = self.sessions.find(&connect.client_id);
@@ -35,6 +40,7 @@ impl Broker {
         };
         let expiry_secs = connect.session_expiry_secs.min(self.settings.session_expiry_max_secs);
         let id = self.attach(key, &connect, now);
+        self.guards.set(key, subject);
         let gate = self.record_connect(key, expiry_secs, connect.will.as_ref()).max(ended);
         self.start_reserving(key, id);
         self.load_more(key);
@@ -173,5 +179,14 @@ impl Broker {
         let unlimited = maximum == u16::MAX;
         let within = connect.keep_alive_secs != 0 && connect.keep_alive_secs <= maximum;
         (connect.protocol.is_v5() && !unlimited && !within).then_some(maximum)
+    }
+}
+
+/// Whom rules are asked about.
+fn subject(connect: &mut Connect) -> Subject {
+    Subject {
+        client_id: connect.client_id.clone(),
+        identity: std::mem::take(&mut connect.identity),
+        origin: std::mem::take(&mut connect.origin),
     }
 }

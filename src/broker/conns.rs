@@ -41,6 +41,10 @@ pub struct Conn {
     pub unfinished: u32,
     /// Nothing is read from it until the store has caught up.
     pub paused: bool,
+    /// Nothing is read from it because it published faster than it may.
+    pub paced: bool,
+    /// Its next message is not taken until there is memory again, and it could not be told.
+    pub held_back: bool,
     /// Requests have been read that were not handled yet.
     pub has_requests: bool,
     /// A message of QoS 1 or 2 was not taken and it could not be told: no later one is taken either.
@@ -67,6 +71,8 @@ impl Conn {
             pings: 0,
             unfinished: 0,
             paused: false,
+            paced: false,
+            held_back: false,
             has_requests: false,
             turned_away: false,
             waits_for: Lsn::NONE,
@@ -143,6 +149,12 @@ impl Conns {
     pub fn turned_away(&self) -> impl Iterator<Item = ConnId> + '_ {
         let turned_away = self.slots.iter().filter(|(_, conn)| conn.turned_away);
         turned_away.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
+    }
+
+    /// Those whose next message waits for memory, in the order of their slots.
+    pub fn held_back(&self) -> impl Iterator<Item = ConnId> + '_ {
+        let held_back = self.slots.iter().filter(|(_, conn)| conn.held_back);
+        held_back.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
     }
 
     pub fn len(&self) -> usize {

@@ -17,6 +17,10 @@ impl Broker {
             self.stats.dropped.offline += 1;
             return Lsn::NONE;
         }
+        if self.is_too_much_for(key, &new) {
+            self.stats.dropped.queue_full += 1;
+            return Lsn::NONE;
+        }
         self.queue(key, new, self.settings.queue, actions)
     }
 

@@ -152,6 +152,10 @@ impl Broker {
             gate = self.journal.record(|| Change::WillCleared { session: number });
         }
         let expires_at = MessageHead::expiry(now, will.expiry_secs);
+        if !self.may_publish(key, will.message.topic()) {
+            self.stats.denied += 1;
+            return 0;
+        }
         let message = match expires_at {
             None => will.message,
             Some(_) => will.message.with_head(MessageHead { expires_at, ..will.message.head() }),
@@ -190,6 +194,7 @@ impl Broker {
         let handed_on = self.hand_on_all(key, actions);
 
         let session = self.sessions.remove(key);
+        self.guards.remove(key);
         self.stats.backlog_messages -= session.backlog_counted;
         if let Some(at) = session.ends_at {
             self.timers.cancel(at, Timer::SessionEnd(key));

@@ -86,7 +86,9 @@ impl Broker {
     /// Whether the disk is full and the message would be kept on it: as a retained one, in the queue
     /// of a durable session, or as a packet id of one. Returns how much work it was to find that out.
     fn needs_full_disk(&mut self, publisher: SessionKey, message: &Message) -> Option<usize> {
-        if !self.fullness.is_full() || is_servers_own(message) {
+        // What is not allowed is refused for that reason.
+        let is_full = self.fullness.is_full() && !is_servers_own(message);
+        if !is_full || !self.may_publish(publisher, message.topic()) {
             return None;
         }
         let retains = message.retain() && !message.payload().is_empty();

@@ -10,12 +10,15 @@ mod conns;
 mod deliver;
 mod detach;
 mod full;
+mod guard_sys;
+mod guards;
 mod held_up;
 mod outgoing;
 mod publish;
 mod replay;
 mod reserve;
 mod restore;
+mod scarce;
 mod sessions;
 mod settings;
 mod share;
@@ -41,6 +44,7 @@ use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
 use full::Fullness;
+use guards::Guards;
 use replay::Replay;
 use sessions::Sessions;
 use sys::Sys;
@@ -55,12 +59,14 @@ pub struct Broker {
     settings: Settings,
     sessions: Sessions,
     conns: Conns,
+    guards: Guards,
     subscriptions: Subscriptions,
     retained: Retained,
     /// What new subscriptions are still owed of the retained messages; sparse.
     replays: BTreeMap<SessionKey, VecDeque<Replay>>,
     timers: Timers,
     fullness: Fullness,
+    memory_is_short: bool,
     journal: Journal,
     /// Everything up to here is on disk.
     durable: Lsn,
@@ -93,11 +99,13 @@ impl Broker {
         Self {
             sessions: Sessions::new(hasher.clone()),
             conns: Conns::default(),
+            guards: Guards::new(hasher.clone(), &settings),
             subscriptions: Subscriptions::new(hasher, settings.cached_topics_max),
             retained: Retained::new(settings.retained),
             replays: BTreeMap::new(),
             timers: Timers::default(),
             fullness: Fullness::default(),
+            memory_is_short: false,
             journal: Journal::new(settings.journal, Lsn::NONE),
             durable: Lsn::NONE,
             last_end: Lsn::NONE,
@@ -152,6 +160,10 @@ impl Broker {
             {
                 return;
             }
+            if self.must_hold_back(conn, requests) {
+                self.conns.get_mut(id).expect("just seen").held_back = true;
+                return;
+            }
             let Some(request) = requests.pop_front() else { return };
             work += 1 + self.handle_request(id, key, request, now, actions);
         }
@@ -189,10 +201,7 @@ impl Broker {
                 return self.handle_publish(id, key, packet, &message, now, actions);
             }
             Request::RefusePublish { id: packet, qos, reason } => {
-                self.stats.publishes_received += 1;
-                if packet.is_none() || self.admit(id, now, actions) {
-                    self.refuse_publish(id, key, packet, qos, reason);
-                }
+                self.handle_refused_publish(id, key, (packet, qos), reason, now, actions);
             }
             Request::PubAck { id: packet, .. } => self.handle_puback(id, key, packet, now, actions),
             Request::PubRec { id: packet, reason } => {
@@ -209,6 +218,7 @@ impl Broker {
                 return self.handle_unsubscribe(id, key, packet, filters);
             }
             Request::Ping => self.conns.get_mut(id).expect("just seen").add_ping(),
+            Request::Identify(identity) => self.handle_identity(key, *identity),
             Request::Progress => {}
             Request::Disconnect { reason, session_expiry_secs } => {
                 self.handle_disconnect(key, reason, session_expiry_secs, now, actions);

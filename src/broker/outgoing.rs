@@ -72,18 +72,40 @@ impl Broker {
             return true;
         }
         let conn = self.conns.get(id).expect("just seen");
-        let mut context = self.context(conn, now);
+        let context = self.context(conn, now);
         self.continue_replay(key, now);
+        let mut dropped = Vec::new();
+        let drained = self.pull(key, context, bytes_max, end, out, &mut dropped);
+        if drained && self.sessions[key].outbound.is_empty() {
+            self.guards.note_empty(key);
+        }
+        self.settle_dropped(id, key, &dropped);
+        self.reserve_more(key, id);
+        self.load_more(key);
+        !drained || self.can_replay(key)
+    }
+
+    /// Returns whether that was all that may be sent now.
+    fn pull(
+        &mut self,
+        key: SessionKey,
+        context: Context<'_>,
+        bytes_max: usize,
+        end: usize,
+        out: &mut Vec<Outgoing>,
+        dropped: &mut Vec<Dropped>,
+    ) -> bool {
+        self.guards.renew(key);
+        let denies = self.guards.recheck(key);
+        let denies = denies.as_ref().map(|denies| denies as &dyn Fn(&str) -> bool);
         let session = &mut self.sessions[key];
         session.scheduled = false;
-        if session.is_durable() {
-            context.recorded = self.journal.current();
-        }
-        let mut dropped = Vec::new();
+        let recorded = if session.is_durable() { self.journal.current() } else { Lsn::NONE };
+        let context = Context { denies, recorded, ..context };
         let mut bytes = 0;
         let mut drained = false;
         while out.len() < end && bytes < bytes_max && !drained {
-            match session.outbound.poll(&context, &mut dropped) {
+            match session.outbound.poll(&context, dropped) {
                 Some(outgoing) => {
                     if let Outgoing::Publish(delivery) = &outgoing {
                         bytes += delivery.message.len();
@@ -95,13 +117,10 @@ impl Broker {
                 None => drained = true,
             }
         }
-        self.settle_dropped(id, key, &dropped);
-        self.reserve_more(key, id);
-        self.load_more(key);
-        !drained || self.can_replay(key)
+        drained
     }
 
-    fn context(&self, conn: &Conn, now: Timestamp) -> Context {
+    fn context(&self, conn: &Conn, now: Timestamp) -> Context<'static> {
         Context {
             now,
             durable: self.durable,
@@ -109,6 +128,7 @@ impl Broker {
             protocol: conn.protocol,
             receive_maximum: conn.receive_maximum,
             maximum_packet_size: conn.maximum_packet_size,
+            denies: None,
         }
     }
 

@@ -11,7 +11,8 @@ const SYS: &str = "$SYS";
 
 /// What became of a message.
 pub(super) struct Routed {
-    /// Sessions and shared subscriptions that it matched, those with No Local among them.
+    /// Sessions and shared subscriptions that it matched, among them those with No Local and those that
+    /// may not receive it.
     pub receivers: usize,
     /// What must be durable before it is acknowledged.
     gate: Lsn,
@@ -30,12 +31,10 @@ impl Broker {
     ) -> usize {
         self.stats.publishes_received += 1;
         self.stats.publish_bytes_received += message.payload().len() as u64;
-        let session = &mut self.sessions[key];
-        let duplicate = message.qos() == QoS::ExactlyOnce
-            && packet.is_some_and(|packet| session.inbound.is_taken(packet));
-        if duplicate {
-            let gate = session.gate;
-            self.acknowledge(id, packet, message.qos(), ReasonCode::Success, gate);
+        if self.answer_duplicate(id, key, packet, message.qos()) {
+            return 0;
+        }
+        if self.refuse_for_memory(id, key, packet, message, now, actions) {
             return 0;
         }
         if packet.is_some()
@@ -46,7 +45,7 @@ impl Broker {
         if packet.is_some() && !self.admit(id, now, actions) {
             return 0;
         }
-        let kept = match self.permit(id, message) {
+        let kept = match self.permit(id, key, message) {
             Ok(gate) => gate,
             Err(reason) => {
                 self.refuse_publish(id, key, packet, message.qos(), reason);
@@ -66,6 +65,44 @@ impl Broker {
         };
         self.acknowledge(id, packet, message.qos(), reason, gate);
         routed.receivers
+    }
+
+    /// A PUBLISH that somebody else has found not to be taken.
+    pub(super) fn handle_refused_publish(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        (packet, qos): (Option<InboundId>, QoS),
+        reason: ReasonCode,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
+        self.stats.publishes_received += 1;
+        self.stats.denied += u64::from(reason == ReasonCode::NotAuthorized);
+        if self.answer_duplicate(id, key, packet, qos) {
+            return;
+        }
+        if packet.is_none() || self.admit(id, now, actions) {
+            self.refuse_publish(id, key, packet, qos, reason);
+        }
+    }
+
+    /// Whether the message was taken before: then the exchange goes on, whatever is said of it now
+    /// (`[MQTT-4.3.3-10]`).
+    fn answer_duplicate(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        packet: Option<InboundId>,
+        qos: QoS,
+    ) -> bool {
+        let session = &self.sessions[key];
+        let duplicate = qos == QoS::ExactlyOnce
+            && packet.is_some_and(|packet| session.inbound.is_taken(packet));
+        if duplicate {
+            self.acknowledge(id, packet, qos, ReasonCode::Success, session.gate);
+        }
+        duplicate
     }
 
     /// A PUBLISH that is not taken: its exchange ends with this answer.
@@ -120,19 +157,26 @@ impl Broker {
 
     /// Whether the message may go its way; what is to be retained of it is then retained.
     ///
-    /// While the disk is full nothing new is retained: whoever gets an answer was turned away before.
+    /// While the disk is full or memory is short nothing new is retained: whoever gets an answer was turned away before.
     /// To clear a topic makes room.
     ///
     /// An MQTT 5 client learns that there is no room to retain a message that it gets an answer for;
     /// for all others the message is delivered all the same, and counted as not retained.
-    fn permit(&mut self, id: ConnId, message: &Message) -> Result<Lsn, ReasonCode> {
-        if is_servers_own(message) {
+    fn permit(
+        &mut self,
+        id: ConnId,
+        key: SessionKey,
+        message: &Message,
+    ) -> Result<Lsn, ReasonCode> {
+        if is_servers_own(message) || !self.may_publish(key, message.topic()) {
+            self.stats.denied += 1;
             return Err(ReasonCode::NotAuthorized);
         }
         if !message.retain() {
             return Ok(Lsn::NONE);
         }
-        if self.fullness.is_full() && !message.payload().is_empty() {
+        let no_room = self.fullness.is_full() || self.memory_is_short;
+        if no_room && !message.payload().is_empty() {
             self.stats.dropped.retained_full += 1;
             return Ok(Lsn::NONE);
         }
@@ -211,9 +255,13 @@ impl Broker {
     ) -> Routed {
         let matches = self.subscriptions.matching(message.topic());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
+        let topic = self.guards.question(message.topic());
         for found in &matches.direct {
             routed.receivers += 1;
             let Some(options) = options_for(found, publisher) else { continue };
+            if !self.may_receive(found.session, topic) {
+                continue;
+            }
             let new = new_delivery(message, options, origin_gate);
             routed.gate = routed.gate.max(self.deliver(found.session, new, actions));
         }

@@ -82,6 +82,10 @@ impl Broker {
             self.replays.remove(&key);
         }
         for message in messages {
+            let topic = self.guards.question(message.topic());
+            if !self.may_receive(key, topic) {
+                continue;
+            }
             // The session is being polled: it needs no waking.
             let new = retained_delivery(message, options, self.journal.last());
             self.queue(key, new, LIMITS, &mut Actions::default());

@@ -59,6 +59,13 @@ impl Sessions {
     pub fn len(&self) -> usize {
         self.slots.len()
     }
+
+    /// Some sessions, from a place on; and the place behind them, if there may be more.
+    pub fn some(&self, from: usize, max: usize) -> (impl Iterator<Item = &Session>, Option<usize>) {
+        let end = self.slots.capacity().min(from.saturating_add(max));
+        let next = (end < self.slots.capacity()).then_some(end);
+        ((from..end).filter_map(|slot| self.slots.get(slot)), next)
+    }
 }
 
 impl Index<SessionKey> for Sessions {

@@ -35,6 +35,11 @@ pub struct Settings {
     pub retained: RetainedLimits,
     /// Topics whose receivers are remembered.
     pub cached_topics_max: usize,
+    /// Whether there are rules about topics, or may be. Where not, only clients that bring topics in their
+    /// credentials are kept account of.
+    pub access_rules: bool,
+    /// Decisions about topics that are remembered for each session.
+    pub access_decisions_max: usize,
     /// Answers that wait for one client before its requests are left unread.
     pub replies_max: usize,
     /// Deliveries and timers that one call handles before it returns, requests left or not.

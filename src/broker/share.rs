@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 
 use super::{Actions, Broker};
+use crate::auth::Action;
 use crate::journal::Change;
 use crate::session::NewDelivery;
 use crate::subscriptions::{Delivered, MemberState};
 use crate::types::{GroupKey, Lsn, Message, SessionKey, SubscriptionIds};
 
 impl Broker {
-    /// Queues a message for the member of a shared subscription whose turn it is (section 4.8.2).
+    /// Queues a message for the member of a shared subscription whose turn it is (section 4.8.2), of
+    /// those that may receive it.
     pub(super) fn deliver_to_group(
         &mut self,
         group: GroupKey,
@@ -15,7 +17,10 @@ impl Broker {
         gate: Lsn,
         actions: &mut Actions,
     ) -> Lsn {
-        let Some((member, options)) = self.choose_member(group, None) else { return Lsn::NONE };
+        let Some((member, options)) = self.choose_member(group, None, message.topic()) else {
+            self.stats.dropped.denied += 1;
+            return Lsn::NONE;
+        };
         let new = shared_delivery(message.clone(), options, gate, group);
         self.deliver(member, new, actions)
     }
@@ -69,7 +74,9 @@ impl Broker {
         for delivery in deliveries {
             count += 1;
             let group = delivery.group.expect("it came through a shared subscription");
-            let Some((member, options)) = self.choose_member(group, Some(from)) else {
+            let Some((member, options)) =
+                self.choose_member(group, Some(from), delivery.message.topic())
+            else {
                 self.stats.dropped.session_ended += 1;
                 continue;
             };
@@ -84,13 +91,16 @@ impl Broker {
         &mut self,
         group: GroupKey,
         except: Option<SessionKey>,
+        topic: &str,
     ) -> Option<(SessionKey, Delivered)> {
-        let sessions = &self.sessions;
+        let topic = self.guards.question(topic);
+        let (sessions, guards) = (&self.sessions, &mut self.guards);
         let mut state = |key: SessionKey| {
             let session = &sessions[key];
             let backlog = session.outbound.queued() + session.outbound.in_flight();
             match session.conn {
                 _ if Some(key) == except => MemberState::Unavailable,
+                _ if !guards.may(key, Action::Receive, topic) => MemberState::Unavailable,
                 Some(_) => MemberState::Online { backlog },
                 None => MemberState::Offline { backlog },
             }

@@ -7,6 +7,8 @@ pub struct Stats {
     pub publishes_received: u64,
     /// Those of them that were not taken because the disk was full.
     pub turned_away: u64,
+    /// Those of QoS 1 and 2 that were refused because memory was short.
+    pub refused_for_memory: u64,
     /// PUBLISH packets to clients.
     pub publishes_sent: u64,
     /// Payload bytes in those from clients.
@@ -31,6 +33,8 @@ pub struct Stats {
     pub backlog_messages: u64,
     /// Times that the store was asked for some of them.
     pub backlog_loads: u64,
+    /// PUBLISH packets, topic filters and wills of clients that may not publish or subscribe so.
+    pub denied: u64,
     /// Deliveries that did not happen, by cause.
     pub dropped: Drops,
 }
@@ -52,11 +56,13 @@ pub struct Drops {
     pub retained_full: u64,
     /// The store could not give it back.
     pub lost: u64,
+    /// The receiver may not receive its topic.
+    pub denied: u64,
 }
 
 impl Drops {
     /// Each cause with its name.
-    pub fn by_cause(&self) -> [(&'static str, u64); 7] {
+    pub fn by_cause(&self) -> [(&'static str, u64); 8] {
         [
             ("queue_full", self.queue_full),
             ("expired", self.expired),
@@ -65,6 +71,7 @@ impl Drops {
             ("session_ended", self.session_ended),
             ("retained_full", self.retained_full),
             ("lost", self.lost),
+            ("denied", self.denied),
         ]
     }
 
@@ -77,6 +84,7 @@ impl Drops {
         match cause {
             DropCause::Expired => self.expired += 1,
             DropCause::TooLarge => self.too_large += 1,
+            DropCause::Denied => self.denied += 1,
         }
     }
 }

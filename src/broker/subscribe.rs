@@ -20,7 +20,10 @@ impl Broker {
             .into_iter()
             .map(|filter| match filter {
                 Ok((filter, options)) => self.subscribe(key, filter, options),
-                Err(reason) => reason,
+                Err(reason) => {
+                    self.stats.denied += u64::from(reason == ReasonCode::NotAuthorized);
+                    reason
+                }
             })
             .collect();
         let count = reasons.len();
@@ -58,6 +61,10 @@ impl Broker {
         filter: Filter,
         mut options: SubscriptionOptions,
     ) -> ReasonCode {
+        if !self.guards.may_subscribe(key, &filter) {
+            self.stats.denied += 1;
+            return ReasonCode::NotAuthorized;
+        }
         let session = &mut self.sessions[key];
         let is_new = !session.subscriptions.contains_key(&filter);
         if is_new && session.subscriptions.len() >= self.settings.subscriptions_max {

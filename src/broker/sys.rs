@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
-use super::{Actions, Broker, Stats, store_sys};
+use super::{Actions, Broker, Stats, guard_sys, store_sys};
+use crate::guard::GuardReport;
 use crate::journal::StoreReport;
 use crate::types::{Message, MessageHead, QoS, Timestamp};
 
@@ -11,6 +12,8 @@ const MINUTES: [u32; 3] = [1, 5, 15];
 pub(super) struct Sys {
     /// What is known of the store.
     pub store: Option<StoreReport>,
+    /// What is known of the limits.
+    pub guard: Option<GuardReport>,
     started: Timestamp,
     interval_secs: u32,
     next: Option<Timestamp>,
@@ -44,6 +47,7 @@ impl Sys {
     pub fn new(now: Timestamp, interval_secs: u32) -> Self {
         Self {
             store: None,
+            guard: None,
             started: now,
             interval_secs,
             next: (interval_secs > 0).then_some(now),
@@ -145,6 +149,7 @@ impl Broker {
             ("publish/messages/dropped", stats.dropped.total()),
             ("publish/bytes/received", stats.publish_bytes_received),
             ("publish/bytes/sent", stats.publish_bytes_sent),
+            ("requests/denied", stats.denied),
             ("bytes/received", stats.bytes_received),
             ("bytes/sent", stats.bytes_sent),
         ];
@@ -162,6 +167,7 @@ impl Broker {
         };
         values.extend(stats.dropped.by_cause().map(dropped));
         values.extend(self.sys.store.iter().flat_map(|report| store_sys::values(report, stats)));
+        values.extend(self.sys.guard.iter().flat_map(|report| guard_sys::values(report, stats)));
         for ((name, _), Load(averages)) in LOADS.iter().zip(&self.sys.loads) {
             for (average, minutes) in averages.iter().zip(MINUTES) {
                 values.push((format!("load/{name}/{minutes}min"), format!("{average:.2}")));

@@ -1,7 +1,12 @@
 //! The command line: what was typed becomes a command, what comes of it an exit code.
 
+mod bans;
 mod bench;
+mod certs;
 mod check;
+mod completions;
+mod man;
+mod passwd;
 mod serve;
 mod store;
 
@@ -10,7 +15,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Mistakes, Sources};
 
@@ -28,16 +33,34 @@ struct Arguments {
 enum Command {
     /// Run the broker; what happens without a command, too.
     Serve,
-    /// Check the configuration and print what is in effect.
+    /// Check the configuration and print what is in effect, or what a client may do.
     Check {
         /// Print a file with every key, its default and a comment instead.
         #[arg(long)]
         defaults: bool,
+        #[command(flatten)]
+        question: Box<check::Question>,
     },
+    /// Certificates to try TLS with.
+    #[command(subcommand)]
+    Certs(certs::Certs),
+    /// Users of a password file.
+    #[command(subcommand)]
+    Passwd(passwd::Passwd),
     /// Look after the files of a broker that does not run.
     Store(store::Arguments),
+    /// Who is kept out by the broker that runs with this configuration.
+    #[command(subcommand)]
+    Bans(bans::Bans),
     /// Load a broker, whichever, and measure what it does.
     Bench(bench::Bench),
+    /// The manual, for man.
+    Man(man::Arguments),
+    /// What a shell needs to complete words.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(clap::Args)]
@@ -66,7 +89,11 @@ Examples:
   fulmar --config fulmar.toml                     as the file says
   fulmar check --config fulmar.toml               is the file right, and what comes of it?
   fulmar check --defaults > fulmar.toml           a file to begin with
+  fulmar check --as ann --publish house/door      may she, and which rule says so?
+  fulmar certs dev                                certificates to try TLS with, in certs/
+  fulmar passwd add passwords ann                 a user, and its password when asked for
   fulmar store verify --config fulmar.toml        is everything there that was kept?
+  fulmar bans list --config fulmar.toml           who is banned for now?
   fulmar bench pub-sub --qos 1 --pid PID          how fast is the broker on this machine?
 
 Every key of the file has a variable: session.queue_full is FULMAR_SESSION__QUEUE_FULL.
@@ -85,20 +112,26 @@ pub fn run(
         Ok(arguments) => arguments,
         Err(answer) => return print_usage(&answer),
     };
-    if let Some(Command::Check { defaults: true }) = arguments.command {
-        return check::print(&config::reference());
-    }
-    let command = match arguments.command {
+    let Arguments { command, options } = arguments;
+    let run: Box<dyn FnOnce(Loaded) -> ExitCode> = match command {
+        Some(Command::Bans(command)) => Box::new(move |loaded| bans::run(&command, &loaded.config)),
+        Some(Command::Check { defaults: true, .. }) => return check::print(&config::reference()),
         Some(Command::Bench(bench)) => return bench::run(bench),
-        other => other,
+        Some(Command::Man(to)) => return man::run(&to, Arguments::command()),
+        Some(Command::Completions { shell }) => {
+            return completions::run(shell, Arguments::command());
+        }
+        Some(Command::Certs(command)) => return certs::run(command),
+        Some(Command::Passwd(command)) => return passwd::run(command),
+        Some(Command::Store(store)) => Box::new(move |loaded| store::run(&store, &loaded.config)),
+        Some(Command::Check { question, .. }) => {
+            Box::new(move |loaded| check::run(&loaded, &question))
+        }
+        Some(Command::Serve) | None => Box::new(serve::run),
     };
-    match load(arguments.options, environment) {
+    match load(options, environment) {
         Err(mistakes) => print_mistakes(&mistakes),
-        Ok(loaded) => match command {
-            Some(Command::Check { .. }) => check::run(&loaded),
-            Some(Command::Store(arguments)) => store::run(&arguments, &loaded.config),
-            _ => serve::run(loaded),
-        },
+        Ok(loaded) => run(loaded),
     }
 }
 
@@ -114,6 +147,7 @@ fn load(
         |name: &str| Some(environment.iter().find(|(other, _)| other == name)?.1.clone());
     let file_named = variable("FULMAR_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     let platform = config::platform_data_dir(is_root(), variable);
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let mut loaded = config::load(&Sources {
         file: options.config.or(file_named),
         environment,
@@ -123,6 +157,9 @@ fn load(
         log: options.log,
     })?;
     loaded.config.store.data_dir.get_or_insert(platform);
+    if let Some(directory) = credentials {
+        config::place_credentials(&mut loaded, Some(&directory))?;
+    }
     Ok(loaded)
 }
 

@@ -1,10 +1,15 @@
 use std::process::ExitCode;
 
-use crate::config::Loaded;
+use super::print_mistakes;
+use crate::config::{self, Loaded};
 use crate::server;
 
 /// Runs the broker until it is told to stop.
-pub(super) fn run(loaded: Loaded) -> ExitCode {
+pub(super) fn run(mut loaded: Loaded) -> ExitCode {
+    // Whoever only checks a file of a service need not be that service.
+    if let Err(mistakes) = config::place_credentials(&mut loaded, None) {
+        return print_mistakes(&mistakes);
+    }
     server::log::init(&loaded.config.log);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

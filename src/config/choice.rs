@@ -34,11 +34,13 @@ macro_rules! choices {
             }
 
             fn allowed(_: &Range) -> String {
-                one_of(&[$( $name ),+])
+                crate::config::choice::one_of(&[$( $name ),+])
             }
         }
     )+ };
 }
+
+pub(super) use choices;
 
 choices! {
     /// What happens to a message for a session whose queue is full.
@@ -67,6 +69,20 @@ choices! {
         Sled = "sled",
         /// On disk, with fjall.
         Fjall = "fjall",
+    }
+
+    /// Which part of a client certificate is the user name.
+    CertificateUser {
+        /// None: certificates say who may connect, not who it is.
+        None = "none",
+        /// The common name of the subject.
+        CommonName = "cn",
+        /// The first DNS name among the alternative names.
+        Dns = "san_dns",
+        /// The first mail address among them.
+        Email = "san_email",
+        /// The first URI among them.
+        Uri = "san_uri",
     }
 
     /// What an acknowledgement promises.
@@ -126,8 +142,38 @@ impl Value for SessionExpiryMax {
     }
 }
 
+/// From how much memory on nothing new is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryMax {
+    /// Three quarters of what the machine has, or of what the service manager allows the process.
+    Auto,
+    /// So many bytes; 0 for no mark.
+    Bytes(u64),
+}
+
+impl Value for MemoryMax {
+    fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
+        match written {
+            Written::Text("auto") | Written::Bare("auto") => Ok(Self::Auto),
+            Written::Text(_) => Err(written.instead_of("bytes or \"auto\"")),
+            _ => Ok(Self::Bytes(u64::read(written, range)?)),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Auto => "\"auto\"".into(),
+            Self::Bytes(bytes) => grouped(*bytes),
+        }
+    }
+
+    fn allowed(range: &Range) -> String {
+        format!("\"auto\", or {}", u64::allowed(range))
+    }
+}
+
 /// `"a", "b" or "c"`.
-fn one_of(names: &[&str]) -> String {
+pub(super) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),

@@ -1,4 +1,8 @@
-use super::{Config, Durability, Engine, LISTENERS_MAX, Listener, Mistake, Origins};
+use std::net::IpAddr;
+
+use super::{
+    Config, Durability, Endpoint, Engine, LISTENERS_MAX, Listener, Mistake, Origins, auth,
+};
 
 /// What no broker can be, though each value alone is right.
 pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
@@ -9,6 +13,7 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         let problem = problem.or_else(|| (index == LISTENERS_MAX).then(too_many));
         found.extend(problem.map(|text| at_listener(index, origins, text)));
     }
+    found.extend(auth::mistakes(config, origins));
     found.extend(engine_without_its_promise(config).map(|(key, text)| Mistake {
         origin: origins.of(key).clone(),
         key: key.into(),
@@ -28,7 +33,9 @@ fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static
 
 /// What is possible, but hardly meant.
 pub(super) fn warnings(config: &Config, origins: &Origins) -> Vec<Mistake> {
-    let closed = config.listeners.iter().enumerate().filter(|(_, it)| !it.allow_anonymous);
+    let accepts_nobody_at_all =
+        |it: &Listener| !it.allow_anonymous && it.auth.chain(&config.auth.chain).is_empty();
+    let closed = config.listeners.iter().enumerate().filter(|(_, it)| accepts_nobody_at_all(it));
     let mut found: Vec<Mistake> =
         closed.map(|(index, it)| at_listener(index, origins, accepts_nobody(it))).collect();
     for (key, hint) in hints(config) {
@@ -58,6 +65,16 @@ fn hints(config: &Config) -> impl Iterator<Item = (&'static str, &'static str)> 
             "is more than session.sessions_max: the last connections find no session",
         ),
         (
+            limits.closed_latency_ms > 0 && limits.closed_latency_ms < limits.busy_latency_ms,
+            "limits.closed_latency_ms",
+            "is less than limits.busy_latency_ms: connections are closed before anybody is told",
+        ),
+        (
+            config.bans.ban_secs > config.bans.ban_secs_max,
+            "bans.ban_secs",
+            "is more than bans.ban_secs_max, which holds",
+        ),
+        (
             no_probes && tcp.keepalive_interval_secs != default.tcp.keepalive_interval_secs,
             "tcp.keepalive_interval_secs",
             no_effect,
@@ -72,35 +89,47 @@ fn hints(config: &Config) -> impl Iterator<Item = (&'static str, &'static str)> 
 }
 
 fn conflict(listener: &Listener, earlier: &[Listener]) -> Option<String> {
-    let fixed = listener.address.port() != 0;
-    let same_name = earlier.iter().find(|other| fixed && other.name == listener.name);
-    let same_port = |other: &&Listener| fixed && other.address.port() == listener.address.port();
-    let mut rivals = earlier.iter().filter(same_port);
-    let rival = rivals.find(|other| overlap(listener, other));
-    match (rival, same_name) {
-        (Some(other), _) if other.address == listener.address => {
-            Some(format!("{} is listened on twice", listener.address))
+    let name = &listener.name;
+    let same_name = earlier.iter().any(|other| is_fixed(listener) && other.name == *name);
+    let twice_named = same_name.then(|| format!("the name {name:?} is used twice"));
+    let rival = |other| rivalry(&listener.endpoint, other);
+    earlier.iter().map(|other| &other.endpoint).find_map(rival).or(twice_named)
+}
+
+/// Whether the system chooses no port for it.
+fn is_fixed(listener: &Listener) -> bool {
+    listener.endpoint.address().is_none_or(|address| address.port() != 0)
+}
+
+fn rivalry(one: &Endpoint, other: &Endpoint) -> Option<String> {
+    match (one, other) {
+        (Endpoint::Unix(one), Endpoint::Unix(other)) => {
+            (one.path == other.path).then(|| format!("{} is listened on twice", one.path.display()))
         }
-        (Some(other), _) => Some(format!(
-            "{} and {} overlap: one of them covers all addresses",
-            other.address, listener.address
-        )),
-        (None, Some(other)) => Some(format!("the name {:?} is used twice", other.name)),
-        (None, None) => None,
+        (Endpoint::Tcp(one), Endpoint::Tcp(other))
+            if one.port() == 0 || one.port() != other.port() =>
+        {
+            None
+        }
+        (Endpoint::Tcp(one), Endpoint::Tcp(other)) if one == other => {
+            Some(format!("{one} is listened on twice"))
+        }
+        (Endpoint::Tcp(one), Endpoint::Tcp(other)) => overlap(one.ip(), other.ip())
+            .then(|| format!("{other} and {one} overlap: one of them covers all addresses")),
+        _ => None,
     }
 }
 
-fn overlap(one: &Listener, other: &Listener) -> bool {
-    let (a, b) = (one.address.ip(), other.address.ip());
-    let covers = a.is_unspecified() || b.is_unspecified();
-    a == b || (covers && a.is_ipv4() == b.is_ipv4())
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    let covers = one.is_unspecified() || other.is_unspecified();
+    one == other || (covers && one.is_ipv4() == other.is_ipv4())
 }
 
 fn accepts_nobody(listener: &Listener) -> String {
     format!(
-        "{} accepts no client: to let everyone in, set allow_anonymous = true \
-         or start with --allow-anonymous",
-        listener.address
+        "{} accepts no client: set auth.chain, or to let everyone in, set \
+         allow_anonymous = true or start with --allow-anonymous",
+        listener.endpoint
     )
 }
 

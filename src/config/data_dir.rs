@@ -1,11 +1,17 @@
 use std::path::PathBuf;
 
-/// Where data is kept unless it is configured: `/var/lib/fulmar` for root, else in the user's
-/// state directory (`XDG_STATE_HOME`, `~/.local/state`), else `./data`.
+/// Where data is kept unless it is configured: where a service manager has made place for it
+/// (`STATE_DIRECTORY`, systemd.exec(5)), else `/var/lib/fulmar` for root, else in the user's state
+/// directory (`XDG_STATE_HOME`, `~/.local/state`), else `./data`.
 ///
 /// `variable` looks up the environment; a relative path in it does not count.
 pub fn platform_data_dir(is_root: bool, variable: impl Fn(&str) -> Option<String>) -> PathBuf {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // Several are separated by colons; the first is as good as any.
+    let service = variable("STATE_DIRECTORY").and_then(|all| Some(all.split(':').next()?.into()));
+    if let Some(service) = service.filter(|path: &PathBuf| path.is_absolute()) {
+        return service;
+    }
     if is_root {
         return PathBuf::from("/var/lib/fulmar");
     }
@@ -17,6 +23,14 @@ pub fn platform_data_dir(is_root: bool, variable: impl Fn(&str) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_keeps_it_where_its_manager_says() {
+        let environment = [("STATE_DIRECTORY", "/var/lib/mqtt:/var/lib/other"), ("HOME", "/")];
+        assert_eq!(data_dir(true, &environment), "/var/lib/mqtt");
+        assert_eq!(data_dir(false, &environment), "/var/lib/mqtt");
+        assert_eq!(data_dir(true, &[("STATE_DIRECTORY", "")]), "/var/lib/fulmar");
+    }
 
     #[test]
     fn root_keeps_its_data_with_the_system() {

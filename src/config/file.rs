@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
+use super::acl::RuleDraft;
 use super::listener::Draft;
 use super::nearest::nearest;
 use super::reading::Reading;
@@ -14,6 +15,9 @@ use super::{Key, Listener, Origin, SECTIONS, Section, keys};
 
 /// Most bytes of a configuration file.
 pub const FILE_BYTES_MAX: u64 = 1_048_576;
+
+/// The list of rules.
+const RULES: &str = "acl.rules";
 
 /// Reads the file at `path` into `reading`; what is wrong with it becomes mistakes.
 pub(super) fn open(path: &Path, reading: &mut Reading) {
@@ -50,6 +54,16 @@ fn read(file: &str, text: &str, reading: &mut Reading) {
     }
 }
 
+/// One listener while it is read.
+#[derive(Default)]
+struct ListenerEntry {
+    draft: Draft,
+    /// Where each of its keys stands.
+    keys: Vec<(&'static str, Range<usize>)>,
+    /// Keys whose values could not be read.
+    faulty: Vec<&'static str>,
+}
+
 /// One file while it is read.
 struct Page<'a> {
     file: &'a str,
@@ -79,10 +93,55 @@ impl Page<'_> {
     fn section(&mut self, section: &Section, table: &DeTable<'_>) {
         for (name, value) in table {
             let origin = self.origin(name.span());
+            if (section.name, name.get_ref().as_ref()) == ("acl", "rules") {
+                self.rules(name, value.get_ref());
+                continue;
+            }
             match section.keys.iter().find(|key| key.name == name.get_ref()) {
                 Some(key) => self.reading.apply(key, &written(value.get_ref()), origin),
-                None => self.unknown_key(section.name, name),
+                None => {
+                    let path = format!("{}.{}", section.name, name.get_ref());
+                    self.unknown_key(&path, name.span());
+                }
             }
+        }
+    }
+
+    fn rules(&mut self, name: &Spanned<impl AsRef<str>>, value: &DeValue<'_>) {
+        let DeValue::Array(rules) = value else {
+            return self.mistake(name.span(), RULES, "must be a list, as in [[acl.rules]]");
+        };
+        for value in rules.iter() {
+            match value.get_ref() {
+                DeValue::Table(table) => self.rule(value.span(), table),
+                other => {
+                    let text = written(other).instead_of("a table, as in [[acl.rules]]");
+                    self.mistake(value.span(), RULES, text);
+                }
+            }
+        }
+    }
+
+    /// One mistake in it leaves the rule out: nothing is served by what is left then.
+    fn rule(&mut self, span: Range<usize>, table: &DeTable<'_>) {
+        let mut draft = RuleDraft::default();
+        let mut is_whole = true;
+        for (name, value) in table {
+            match RuleDraft::KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
+                Some(key) => {
+                    if let Err(text) = key.set(&mut draft, &written(value.get_ref())) {
+                        self.mistake(name.span(), &key.path(), text);
+                        is_whole = false;
+                    }
+                }
+                None => self.unknown_key(&format!("{RULES}.{}", name.get_ref()), name.span()),
+            }
+        }
+        let place = self.origin(span.clone()).to_string();
+        match draft.finish(place) {
+            Ok(rule) => self.reading.add_rule(rule),
+            Err(text) if is_whole => self.mistake(span, RULES, text),
+            Err(_) => {}
         }
     }
 
@@ -102,29 +161,38 @@ impl Page<'_> {
             self.mistake(value.span(), "listeners", text);
             return (None, origin);
         };
-        let mut draft = Draft::default();
-        for (name, value) in table {
-            self.listener_key(name, value.get_ref(), &mut draft);
-        }
-        if !table.contains_key("address") {
-            self.mistake(value.span(), "listeners.address", "is missing");
-        }
-        (draft.finish(), origin)
+        let mut entry = ListenerEntry::default();
+        self.listener_keys("", table, &mut entry);
+        let ListenerEntry { draft, keys, faulty } = entry;
+        let listener = draft.finish().map_err(|mistakes| {
+            // A key that could not be read has been reported, and nothing follows from it.
+            for (key, text) in mistakes.into_iter().filter(|(key, _)| !faulty.contains(key)) {
+                let place = keys.iter().find(|(name, _)| *name == key);
+                let span = place.map_or(value.span(), |(_, span)| span.clone());
+                self.mistake(span, &format!("listeners.{key}"), text);
+            }
+        });
+        (listener.ok().filter(|_| faulty.is_empty()), origin)
     }
 
-    fn listener_key(
-        &mut self,
-        name: &Spanned<impl AsRef<str>>,
-        value: &DeValue<'_>,
-        draft: &mut Draft,
-    ) {
-        match Draft::KEYS.iter().find(|key| key.name == name.get_ref().as_ref()) {
-            Some(key) => {
-                if let Err(text) = key.set(draft, &written(value)) {
-                    self.mistake(name.span(), &key.path(), text);
+    /// The keys of a listener, also those that stand in a table of it, as `tls.cert` does.
+    fn listener_keys(&mut self, prefix: &str, table: &DeTable<'_>, entry: &mut ListenerEntry) {
+        for (name, value) in table {
+            let path = format!("{prefix}{}", name.get_ref());
+            let is_table = Draft::KEYS.iter().any(|key| key.name.starts_with(&format!("{path}.")));
+            match (Draft::KEYS.iter().find(|key| key.name == path), value.get_ref()) {
+                (Some(key), value) => {
+                    entry.keys.push((key.name, name.span()));
+                    if let Err(text) = key.set(&mut entry.draft, &written(value)) {
+                        entry.faulty.push(key.name);
+                        self.mistake(name.span(), &key.path(), text);
+                    }
                 }
+                (None, DeValue::Table(table)) if is_table => {
+                    self.listener_keys(&format!("{path}."), table, entry);
+                }
+                (None, _) => self.unknown_key(&format!("listeners.{path}"), name.span()),
             }
-            None => self.unknown_key("listeners", name),
         }
     }
 
@@ -142,10 +210,9 @@ impl Page<'_> {
         self.mistake(name.span(), text, unknown(hint));
     }
 
-    fn unknown_key(&mut self, section: &str, name: &Spanned<impl AsRef<str>>) {
-        let path = format!("{section}.{}", name.get_ref().as_ref());
-        let hint = nearest(&path, &paths()).map(String::from);
-        self.mistake(name.span(), &path, unknown(("key", hint)));
+    fn unknown_key(&mut self, path: &str, span: Range<usize>) {
+        let hint = nearest(path, &paths()).map(String::from);
+        self.mistake(span, path, unknown(("key", hint)));
     }
 
     fn mistake(&mut self, span: Range<usize>, key: &str, text: impl Into<String>) {
@@ -168,7 +235,9 @@ fn unknown((what, hint): (&str, Option<String>)) -> String {
 }
 
 fn paths() -> Vec<String> {
-    Draft::KEYS.iter().map(Key::path).chain(keys().map(Key::path)).collect()
+    let listeners = Draft::KEYS.iter().map(Key::path);
+    let rules = RuleDraft::KEYS.iter().map(Key::path);
+    listeners.chain(rules).chain(keys().map(Key::path)).collect()
 }
 
 fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {
@@ -178,9 +247,14 @@ fn written<'a>(value: &'a DeValue<'_>) -> Written<'a> {
         DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Float(_) => Written::Other("a number with a point"),
         DeValue::Datetime(_) => Written::Other("a date"),
-        DeValue::Array(_) => Written::Other("a list"),
+        DeValue::Array(list) => texts(list).map_or(Written::Other("a list"), Written::Texts),
         DeValue::Table(_) => Written::Other("a table"),
     }
+}
+
+/// The texts of a list that has nothing else.
+fn texts<'a>(list: &'a DeArray<'_>) -> Option<Vec<&'a str>> {
+    list.iter().map(|entry| entry.get_ref().as_str()).collect()
 }
 
 /// Numbers that not even 128 bits hold count as the nearest that they do.

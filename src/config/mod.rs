@@ -1,8 +1,11 @@
 //! The configuration: a file as written, overrides from the environment and the command line,
 //! and the checked values that come of them. All mistakes are found in one go.
 
+mod acl;
+mod auth;
 mod choice;
 mod combinations;
+mod credentials;
 mod data_dir;
 mod environment;
 mod file;
@@ -16,18 +19,29 @@ mod render;
 mod sections;
 mod value;
 
+pub use auth::{AuthSource, ListenerAuth};
 pub use choice::{
-    Durability, Engine, LogFormat, OnDamage, QueueFull, SessionExpiryMax, ShareStrategy,
+    CertificateUser, Durability, Engine, LogFormat, MemoryMax, OnDamage, QueueFull,
+    SessionExpiryMax, ShareStrategy,
 };
+pub use credentials::place_credentials;
 pub use data_dir::platform_data_dir;
 pub use file::FILE_BYTES_MAX;
 pub use key::Key;
-pub use listener::{LISTENERS_MAX, Listener};
+pub use listener::{
+    CIPHER_SUITES, CipherSuite, ClientCertificates, Endpoint, FileMode, Files, LIST_ENTRIES_MAX,
+    LISTENERS_MAX, Listener, ListenerLimits, MESSAGE_BYTES_MAX, Own, Proxy, Tls, TlsVersion,
+    UnixSocket, WebSocket, WebSocketPath,
+};
 pub use log_filter::LogFilter;
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use reading::{Loaded, Origins, Sources, load};
 pub use render::{effective, reference};
-pub use sections::{Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp};
+pub use sections::{
+    Acl, Auth, Bans, Limits, Log, Mqtt, Retained, Runtime, Session, Store, Sys, Tcp,
+};
+
+use crate::auth::rules::Rule;
 
 /// Every value that can be configured, checked. The default runs a broker for this machine alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +50,14 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// What one client, and all of them together, may cost.
     pub limits: Limits,
+    /// Who is kept out for a while.
+    pub bans: Bans,
+    /// How clients show who they are.
+    pub auth: Auth,
+    /// What they may do, apart from [`Self::acl_rules`].
+    pub acl: Acl,
+    /// The rules about topics that stand in the file itself.
+    pub acl_rules: Vec<Rule>,
     /// What is announced to clients, and the features of the protocol that are on.
     pub mqtt: Mqtt,
     /// Sessions, and the messages that wait in them.
@@ -59,6 +81,10 @@ impl Default for Config {
         Self {
             listeners: vec![Listener::default()],
             limits: Limits::default(),
+            bans: Bans::default(),
+            auth: Auth::default(),
+            acl: Acl::default(),
+            acl_rules: Vec::new(),
             mqtt: Mqtt::default(),
             session: Session::default(),
             retained: Retained::default(),
@@ -92,6 +118,9 @@ pub struct Section {
 /// Every section but the listeners, in the order of the file.
 pub const SECTIONS: &[Section] = &[
     Limits::SECTION,
+    Bans::SECTION,
+    Auth::SECTION,
+    Acl::SECTION,
     Mqtt::SECTION,
     Session::SECTION,
     Retained::SECTION,

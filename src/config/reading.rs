@@ -5,6 +5,7 @@ use super::value::{Value, Written};
 use super::{
     Config, Key, Listener, Mistake, Mistakes, Origin, combinations, environment, file, keys,
 };
+use crate::auth::rules::Rule;
 
 /// Everything that has a say in the configuration, weakest first.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +74,10 @@ impl Reading {
 
     pub(super) fn mistake(&mut self, origin: Origin, key: &str, text: impl Into<String>) {
         self.mistakes.push(Mistake { origin, key: key.into(), text: text.into() });
+    }
+
+    pub(super) fn add_rule(&mut self, rule: Rule) {
+        self.config.acl_rules.push(rule);
     }
 
     /// One mistake in them leaves the listeners as they were: nothing follows from half a list.

@@ -1,5 +1,7 @@
+use super::acl::RuleDraft;
 use super::listener::Draft;
 use super::{Config, Key, Loaded, Origin, SECTIONS};
+use crate::auth::rules::Rule;
 
 /// The file with every key, its default and a comment: what `config/fulmar.toml` is.
 pub fn reference() -> String {
@@ -17,6 +19,9 @@ pub fn reference() -> String {
     for section in SECTIONS {
         text.push_str(&format!("\n# {}\n[{}]\n", section.about, section.name));
         section.keys.iter().for_each(|key| text.push_str(&explained(key, &config)));
+        if section.name == "acl" {
+            text.push_str(&example_of_a_rule());
+        }
     }
     text
 }
@@ -39,9 +44,35 @@ pub fn effective(loaded: &Loaded) -> String {
             let origin = noted(loaded.origins.of(&key.path()));
             text.push_str(&format!("{}{origin}\n", assigned(key, &loaded.config)));
         }
+        if section.name == "acl" {
+            loaded.config.acl_rules.iter().for_each(|rule| text.push_str(&shown(rule)));
+        }
         text.push('\n');
     }
     text.truncate(text.trim_end().len() + 1);
+    text
+}
+
+/// The keys of a rule, as comments: there is none unless it is written.
+fn example_of_a_rule() -> String {
+    let rule = RuleDraft::default();
+    let mut text = String::from(
+        "\n# Rules, the first that fits decides; once there is one, what none fits is denied.\n\
+         # Repeat the table for each rule.\n#[[acl.rules]]\n",
+    );
+    for key in RuleDraft::KEYS {
+        text.push_str(&format!("# {}\n#{}\n", key.about, assigned(key, &rule)));
+    }
+    text
+}
+
+/// A rule with what is written of it.
+fn shown(rule: &Rule) -> String {
+    let (rule, place, default) = (RuleDraft::from(rule), &rule.place, RuleDraft::default());
+    let mut text = format!("\n[[acl.rules]] # {place}\n");
+    for key in RuleDraft::KEYS.iter().filter(|key| key.show(&rule) != key.show(&default)) {
+        text.push_str(&format!("{}\n", assigned(key, &rule)));
+    }
     text
 }
 

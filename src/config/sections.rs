@@ -3,10 +3,11 @@ use std::path::PathBuf;
 use super::key::{Key, section};
 use super::value::Value;
 use super::{
-    Durability, Engine, LogFilter, LogFormat, OnDamage, QueueFull, Section, SessionExpiryMax,
-    ShareStrategy,
+    AuthSource, CertificateUser, Durability, Engine, LogFilter, LogFormat, MemoryMax, OnDamage,
+    QueueFull, Section, SessionExpiryMax, ShareStrategy,
 };
-use crate::connection::{ALIASES_OUT_MAX, PACKET_BYTES_MAX};
+use crate::auth::rules::Network;
+use crate::connection::{ALIASES_OUT_MAX, CONNECT_BYTES_MAX, PACKET_BYTES_MAX};
 use crate::types::QoS;
 
 section! {
@@ -14,20 +15,150 @@ section! {
     Limits is limits {
         /// Connections at one time; one more is closed as it is accepted.
         connections_max: usize = 100_000, within 1..=10_000_000;
-        /// Seconds in which a new connection must have sent its CONNECT.
+        /// Connections of one address (IPv4) or /64 (IPv6); 0 for any number.
+        connections_per_address_max: u32 = 0, within 0..=10_000_000;
+        /// Clients connected with one user name; 0 for any number.
+        connections_per_user_max: u32 = 0, within 0..=10_000_000;
+        /// New connections of one address in a minute, on average; 0 for any number.
+        connects_per_minute_per_address: u32 = 0, within 0..=60_000_000;
+        /// New connections of one address that may come at once, where they are limited.
+        connects_burst_per_address: u32 = 1_000, within 1..=10_000_000;
+        /// Connections that have not had a CONNECT accepted; 0 for any number.
+        unauthenticated_max: usize = 20_000, within 0..=10_000_000;
+        /// Those of them from one address; 0 for any number.
+        unauthenticated_per_address_max: u32 = 1_000, within 0..=10_000_000;
+        /// Addresses that no limit for one address holds, and that are never banned.
+        exempt_addresses: Vec<Network> = Network::loopback();
+        /// Seconds in which a new connection must have its CONNECT accepted.
         connect_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Seconds for an authentication that a connected MQTT 5 client begins anew.
+        re_authentication_timeout_secs: u64 = 10, within 1..=3_600;
+        /// Seconds for what comes before MQTT: the PROXY header, TLS and the opening of WebSocket.
+        handshake_timeout_secs: u64 = 10, within 1..=3_600;
         /// Bytes of one packet; a client that sends a longer one is disconnected.
         packet_bytes_max: u32 = PACKET_BYTES_MAX, within 128..=PACKET_BYTES_MAX as u64;
+        /// Bytes of a CONNECT packet: what anybody may send whom nobody knows yet.
+        connect_bytes_max: u32 = 131_072, within 128..=CONNECT_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.
         topic_levels_max: usize = 201, within 1..=1_000;
         /// Bytes of a client identifier; 23 are every client's right.
         client_id_bytes_max: usize = 65_535, within 23..=65_535;
         /// Subscriptions of one client; a further one is refused.
         subscriptions_per_client_max: usize = 10_000, within 1..=1_000_000;
+        /// PUBLISH packets of one client in a second, on average; 0 for any number.
+        publish_messages_per_second: u32 = 0, within 0..=10_000_000;
+        /// Bytes of messages that one client publishes in a second, on average; 0 for any number.
+        publish_bytes_per_second: u64 = 0, within 0..=1_099_511_627_776;
+        /// PUBLISH packets of all clients of a user name together; 0 for any number.
+        user_publish_messages_per_second: u32 = 0, within 0..=10_000_000;
+        /// Bytes of messages of all clients of a user name together; 0 for any number.
+        user_publish_bytes_per_second: u64 = 0, within 0..=1_099_511_627_776;
+        /// Seconds for which a client may save up what it did not publish.
+        publish_burst_secs: u64 = 10, within 1..=3_600;
+        /// Bytes of memory from which on new clients and messages are refused; 0 for never.
+        memory_bytes_max: MemoryMax = MemoryMax::Auto, within 0..=1_125_899_906_842_624;
+        /// Milliseconds by which the broker may be late before new clients are told to come later; 0 for any.
+        busy_latency_ms: u64 = 1_000, within 0..=3_600_000;
+        /// Milliseconds by which it may be late before new connections are closed at once; 0 for any.
+        closed_latency_ms: u64 = 5_000, within 0..=3_600_000;
+        /// Seconds after which such a client is told to try again; each is told up to twice as many.
+        retry_after_secs: u32 = 10, within 1..=3_600;
         /// Acknowledgements that may wait for one client before no more is read from it.
         replies_max: usize = 1_024, within 1..=65_535;
         /// Seconds that clients get to take their last packets when the broker stops.
         shutdown_grace_secs: u64 = 5, within 0..=3_600;
+    }
+}
+
+section! {
+    /// Who is kept out for a while. A restart forgets it.
+    Bans is bans {
+        /// Seconds in which what somebody does too often is counted.
+        window_secs: u64 = 60, within 1..=86_400;
+        /// Connections of one client identifier from one address in that time; 0 for any number.
+        connects_max: u32 = 60, within 0..=1_000_000;
+        /// Failed logins from one address in that time; 0 for any number.
+        address_failures_max: u32 = 100, within 0..=1_000_000;
+        /// Failed logins with one user name in that time; 0 for any number.
+        user_failures_max: u32 = 0, within 0..=1_000_000;
+        /// Seconds of a first ban; each further one is twice as long.
+        ban_secs: u64 = 60, within 1..=31_536_000;
+        /// Seconds of the longest ban, and for which an earlier one is remembered.
+        ban_secs_max: u64 = 3_600, within 1..=31_536_000;
+        /// Addresses, clients and users that are watched or banned; of more, the least are forgotten.
+        entries_max: usize = 100_000, within 16..=10_000_000;
+    }
+}
+
+section! {
+    /// How clients show who they are.
+    Auth is auth {
+        /// Who is asked about a client, in order: certificate, jwt, password, scram, http, anonymous.
+        chain: Vec<AuthSource> = Vec::new();
+        /// The password file, for "password" and "scram".
+        password_file: Option<PathBuf> = None;
+        /// Whether files with secrets may be readable for every user of the machine.
+        allow_readable_files: bool = false;
+        /// Seconds between looks whether one of the files below auth has changed.
+        reload_secs: u64 = 10, within 1..=86_400;
+        /// Threads that check passwords and tokens; 0 for half of the cores.
+        hashing_threads: usize = 0, within 0..=256;
+        /// Logins that wait for one of these threads; a further one is told that the server is busy.
+        hashing_queue_max: usize = 1_000, within 1..=1_000_000;
+        /// Logins with the right password that are remembered, so that they cost no hashing again.
+        cache_entries_max: usize = 100_000, within 0..=10_000_000;
+        /// Seconds for which they are; 0 for not at all.
+        cache_secs: u64 = 600, within 0..=86_400;
+        /// Which part of a client certificate is the user name, for "certificate".
+        certificate_user: CertificateUser = CertificateUser::None;
+        /// Files with a public key in PEM each, for "jwt".
+        jwt_key_files: Vec<PathBuf> = Vec::new();
+        /// Files with a secret of at least 32 bytes each, for "jwt".
+        jwt_secret_files: Vec<PathBuf> = Vec::new();
+        /// Files with a JSON Web Key Set each, for "jwt".
+        jwt_jwks_files: Vec<PathBuf> = Vec::new();
+        /// What the claim iss of a token must be; empty for anything.
+        jwt_issuer: String = String::new(), within 0..=1_024;
+        /// What the claim aud of a token must be or contain; empty for anything.
+        jwt_audience: String = String::new(), within 0..=1_024;
+        /// The claim with the user name; dots lead through objects.
+        jwt_username_claim: String = "sub".into(), within 1..=256;
+        /// The claim with the groups of the user.
+        jwt_groups_claim: String = "groups".into(), within 0..=256;
+        /// The claim with the topic filters that the user may publish to.
+        jwt_publish_claim: String = "publish".into(), within 0..=256;
+        /// The claim with the topic filters that the user may subscribe to.
+        jwt_subscribe_claim: String = "subscribe".into(), within 0..=256;
+        /// Seconds by which the clock of whoever issued a token may be off.
+        jwt_leeway_secs: u64 = 10, within 0..=3_600;
+        /// Whether a token must have an end, the claim exp.
+        jwt_expiry_required: bool = true;
+        /// Where to POST who wants to connect, for "http".
+        http_url: String = String::new(), within 0..=2_048;
+        /// Where to POST what a client wants to publish or subscribe to, whatever the source; empty for nowhere.
+        http_access_url: String = String::new(), within 0..=2_048;
+        /// Authorities in PEM for an https URL; empty for those of the system.
+        http_ca_file: Option<PathBuf> = None;
+        /// Milliseconds that one answer may take.
+        http_timeout_ms: u64 = 3_000, within 10..=60_000;
+        /// Questions asked by HTTP at one time.
+        http_connections_max: usize = 8, within 1..=256;
+        /// Questions that wait for one of these; a further client is told that the server is busy.
+        http_queue_max: usize = 1_000, within 1..=1_000_000;
+        /// Answers by HTTP that are remembered; of those about clients only the ones that let one in.
+        http_cache_entries_max: usize = 10_000, within 0..=10_000_000;
+        /// Seconds for which they are; 0 for not at all.
+        http_cache_secs: u64 = 60, within 0..=86_400;
+    }
+}
+
+section! {
+    /// What clients may do with which topics; docs/AUTHORIZATION.md.
+    Acl is acl {
+        /// A file in the format of Mosquitto's acl_file, asked behind the rules below; empty for none.
+        file: Option<PathBuf> = None;
+        /// Decisions about topics that are remembered for each session.
+        decisions_max: usize = 32, within 0..=1_024;
     }
 }
 

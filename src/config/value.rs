@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use super::listener::LIST_ENTRIES_MAX;
 use crate::types::QoS;
 
 /// A checked value of some key.
@@ -26,6 +27,7 @@ pub(super) enum Written<'a> {
     Number(i128),
     Flag(bool),
     Text(&'a str),
+    Texts(Vec<&'a str>),
     /// From the environment or a flag, which know no types.
     Bare(&'a str),
     /// What no key takes, by its name.
@@ -64,6 +66,7 @@ impl Written<'_> {
             Self::Number(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
             Self::Text(text) | Self::Bare(text) => format!("{text:?}"),
+            Self::Texts(_) => "a list".into(),
             Self::Other(name) => (*name).into(),
         };
         format!("must be {wanted}, not {found}")
@@ -149,7 +152,7 @@ impl Value for String {
     }
 }
 
-/// A directory; the empty text is none.
+/// A path; the empty text is none.
 impl Value for Option<PathBuf> {
     fn read(written: &Written<'_>, _: &Range) -> Result<Self, String> {
         let text = written.text()?;
@@ -161,6 +164,72 @@ impl Value for Option<PathBuf> {
 
     fn show(&self) -> String {
         quoted(&self.as_deref().unwrap_or("".as_ref()).to_string_lossy())
+    }
+}
+
+/// One text of a list.
+pub(super) trait Entry: Sized {
+    /// Checks one text; the error says what is wrong with it.
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// The text as it stands in a list.
+    fn show(&self) -> String;
+}
+
+/// A list of texts; one alone needs no brackets, and the empty text is none.
+impl<T: Entry> Value for Vec<T> {
+    fn read(written: &Written<'_>, _: &Range) -> Result<Self, String> {
+        let texts = match written {
+            Written::Texts(texts) => texts.as_slice(),
+            Written::Text("") | Written::Bare("") => &[],
+            Written::Text(text) => std::slice::from_ref(text),
+            Written::Bare(text) => &text.split(',').map(str::trim).collect::<Vec<_>>(),
+            _ => return Err(written.instead_of("a text in quotes or a list of such texts")),
+        };
+        match texts.len() {
+            ..=LIST_ENTRIES_MAX => texts.iter().map(|text| T::read(text)).collect(),
+            _ => Err(format!("must have at most {LIST_ENTRIES_MAX} entries")),
+        }
+    }
+
+    fn show(&self) -> String {
+        let texts: Vec<String> = self.iter().map(|entry| quoted(&entry.show())).collect();
+        format!("[{}]", texts.join(", "))
+    }
+}
+
+impl Entry for String {
+    fn read(text: &str) -> Result<Self, String> {
+        <Self as Value>::read(&Written::Text(text), &None)
+    }
+
+    fn show(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Entry for PathBuf {
+    fn read(text: &str) -> Result<Self, String> {
+        let path = <Option<Self> as Value>::read(&Written::Text(text), &None)?;
+        path.ok_or_else(|| "must name a file, not \"\"".into())
+    }
+
+    fn show(&self) -> String {
+        self.to_string_lossy().into_owned()
+    }
+}
+
+/// An address; the empty text is none.
+impl Value for Option<SocketAddr> {
+    fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
+        match written {
+            Written::Text("") => Ok(None),
+            _ => SocketAddr::read(written, range).map(Some),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), Value::show)
     }
 }
 

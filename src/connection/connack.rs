@@ -1,6 +1,6 @@
 //! How a connection begins and ends in the client's eyes: CONNACK and DISCONNECT from the server.
 
-use super::{Connection, DURABILITY_PROPERTY, Ended, Link, Output, State};
+use super::{Connection, DURABILITY_PROPERTY, Ended, Link, Output, RETRY_AFTER_PROPERTY, State};
 use crate::codec::{ConnAck, Disconnect, Packet};
 use crate::request;
 use crate::types::{ClientId, Protocol, QoS, ReasonCode};
@@ -9,14 +9,30 @@ impl Connection {
     /// The CONNECT was refused, or a re-authentication failed: says so and closes.
     ///
     /// A client that has its CONNACK is told 0x87, Not authorized, with DISCONNECT: it knows
-    /// no other reason there.
-    pub fn refuse(&mut self, reason: ReasonCode, output: &mut Output) {
+    /// no other reason there. `why` is for the log.
+    pub fn refuse(&mut self, reason: ReasonCode, why: &'static str, output: &mut Output) {
         let told = match &self.state {
             State::Connected(link) if link.acknowledged => ReasonCode::NotAuthorized,
             _ => reason,
         };
-        self.ended.get_or_insert(Ended::Refused { reason });
+        self.ended.get_or_insert(Ended::Refused { reason, why });
         self.close(told, "", output);
+    }
+
+    /// There is no room for the client that sent the CONNECT, or it is not wanted: says so and closes.
+    /// An MQTT 5 client is told in a user property after how many seconds it may try again, where that
+    /// would help.
+    pub fn turn_away(
+        &mut self,
+        reason: ReasonCode,
+        why: &'static str,
+        retry_after_secs: Option<u32>,
+        output: &mut Output,
+    ) {
+        self.ended.get_or_insert(Ended::Refused { reason, why });
+        let secs = retry_after_secs.map(|secs| secs.to_string());
+        let hint = secs.as_deref().map(|secs| (RETRY_AFTER_PROPERTY, secs));
+        self.close_with(reason, "", hint, output);
     }
 
     /// CONNACK with success and with the limits that hold here.
@@ -74,9 +90,18 @@ impl Link {
         &self,
         reason: ReasonCode,
         why: &str,
+        hint: Option<(&str, &str)>,
         protocol: Protocol,
         output: &mut Output,
     ) {
+        // What helps the client goes before what helps people, and the bare reason always goes.
+        if let (Some(hint), false, true) = (hint, self.acknowledged, protocol.is_v5()) {
+            let (reason, user_properties) = (connack_reason(reason), vec![hint]);
+            let packet = ConnAck { reason, user_properties, ..ConnAck::default() };
+            if self.write_connack(packet, protocol, output) {
+                return;
+            }
+        }
         let words = Some(why).filter(|why| self.wants_words(reason) && !why.is_empty());
         for reason_string in [words, None] {
             let written = match (self.acknowledged, protocol.is_v5()) {

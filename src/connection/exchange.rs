@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use super::{Connection, Ended, Fault, Input, Link, Output, State};
 use crate::codec::{Auth, Packet};
-use crate::request::{AuthAnswer, AuthRequest, Identity};
-use crate::types::{Protocol, ReasonCode};
+use crate::request::{AuthAnswer, AuthRequest, Identity, Request};
+use crate::types::{ClientId, Protocol, ReasonCode};
 
 /// The longest authentication data, in bytes: what a two-byte length can tell (section 1.5.6).
 const AUTHENTICATION_DATA_MAX: usize = u16::MAX as usize;
 
+const UNSENDABLE: &str = "the answer to its authentication data cannot be sent";
+
 /// Who is to speak next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Turn {
     /// The answer to an [`AuthRequest`] is due.
     Server,
-    /// An AUTH packet is.
-    Client,
+    /// An AUTH packet is. With it goes back what came with the last answer.
+    Client(Box<[u8]>),
 }
 
 impl Connection {
@@ -32,26 +34,26 @@ impl Connection {
             return;
         }
         match bounded(answer) {
-            AuthAnswer::Continue { data } => self.continue_exchange(&data, output),
-            AuthAnswer::Refuse { reason } => self.refuse(reason, output),
-            AuthAnswer::Accept { identity, data } => self.accept(identity, data, out, output),
+            AuthAnswer::Continue { data, state } => self.continue_exchange(&data, state, output),
+            AuthAnswer::Refuse { reason, why } => self.refuse(reason, why, output),
+            AuthAnswer::Accept { identity, data, .. } => self.accept(identity, data, out, output),
         }
     }
 
-    fn continue_exchange(&mut self, data: &[u8], output: &mut Output) {
+    fn continue_exchange(&mut self, data: &[u8], state: Box<[u8]>, output: &mut Output) {
         let link = match &mut self.state {
             State::Authenticating(handshake) => {
-                handshake.turn = Turn::Client;
+                handshake.turn = Turn::Client(state);
                 &handshake.link
             }
             State::Connected(link) => {
-                link.exchange = Some(Turn::Client);
+                link.exchange = Some(Turn::Client(state));
                 &*link
             }
             _ => return,
         };
         if !link.write_auth(ReasonCode::ContinueAuthentication, Some(data), output) {
-            self.refuse(ReasonCode::NotAuthorized, output);
+            self.refuse(ReasonCode::NotAuthorized, UNSENDABLE, output);
         }
     }
 
@@ -62,6 +64,10 @@ impl Connection {
         out: &mut VecDeque<Input>,
         output: &mut Output,
     ) {
+        if self.is_connected() && self.username.as_deref() != identity.username.as_deref() {
+            let why = "authenticated again as somebody else";
+            return self.refuse(ReasonCode::NotAuthorized, why, output);
+        }
         self.username = identity.username.as_deref().map(Box::from);
         match std::mem::replace(&mut self.state, State::Closing) {
             State::Authenticating(handshake) => {
@@ -75,23 +81,30 @@ impl Connection {
                 link.exchange = None;
                 let sent = link.write_auth(ReasonCode::Success, data.as_deref(), output);
                 self.state = State::Connected(link);
-                if !sent {
-                    self.refuse(ReasonCode::NotAuthorized, output);
+                match sent {
+                    true => out.push_back(Input::Request(Request::Identify(Box::new(identity)))),
+                    false => self.refuse(ReasonCode::NotAuthorized, UNSENDABLE, output),
                 }
             }
             other => self.state = other,
         }
+    }
+
+    fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected(_))
     }
 }
 
 /// The answer, if the data in it can be sent.
 fn bounded(answer: AuthAnswer) -> AuthAnswer {
     let len = match &answer {
-        AuthAnswer::Continue { data } | AuthAnswer::Accept { data: Some(data), .. } => data.len(),
+        AuthAnswer::Continue { data, .. } | AuthAnswer::Accept { data: Some(data), .. } => {
+            data.len()
+        }
         AuthAnswer::Accept { data: None, .. } | AuthAnswer::Refuse { .. } => 0,
     };
     if len > AUTHENTICATION_DATA_MAX {
-        return AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized };
+        return AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized, why: UNSENDABLE };
     }
     answer
 }
@@ -101,13 +114,15 @@ impl Link {
     pub fn handle_auth_packet(
         &mut self,
         auth: &Auth<'_>,
-        begin: impl FnOnce(String, Vec<u8>) -> AuthRequest,
+        client_id: ClientId,
     ) -> Result<AuthRequest, Fault> {
         let (method, data) = check_method(auth, self.method.as_ref())?;
-        let request = match (auth.reason, self.exchange) {
-            (ReasonCode::ReAuthenticate, None) => begin(method, data),
-            (ReasonCode::ContinueAuthentication, Some(Turn::Client)) => {
-                AuthRequest::Continue { method, data }
+        let request = match (auth.reason, self.exchange.take()) {
+            (ReasonCode::ReAuthenticate, None) => {
+                AuthRequest::ReAuthenticate { client_id, method, data }
+            }
+            (ReasonCode::ContinueAuthentication, Some(Turn::Client(state))) => {
+                AuthRequest::Continue { client_id, method, data, state }
             }
             _ => return Err(Fault::protocol("AUTH out of turn")),
         };
@@ -157,8 +172,13 @@ impl super::Handshake {
         match packet {
             Packet::Auth(auth) if auth.reason == ReasonCode::ContinueAuthentication => {
                 let (method, data) = check_method(auth, self.link.method.as_ref())?;
-                self.turn = Turn::Server;
-                out.push_back(Input::Auth(AuthRequest::Continue { method, data }));
+                let client_id = self.connect.client_id.clone();
+                let state = match std::mem::replace(&mut self.turn, Turn::Server) {
+                    Turn::Client(state) => state,
+                    Turn::Server => return Err(Fault::protocol("AUTH out of turn")),
+                };
+                let request = AuthRequest::Continue { client_id, method, data, state };
+                out.push_back(Input::Auth(request));
                 Ok(None)
             }
             Packet::Disconnect(packet) => Ok(Some(Ended::ByClient { reason: packet.reason })),

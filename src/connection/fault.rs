@@ -26,6 +26,8 @@ pub enum Ended {
     Refused {
         /// Why, also where the client was told less.
         reason: ReasonCode,
+        /// The same for people, in more detail than any client is told.
+        why: &'static str,
     },
     /// The server, for a reason of its own.
     ByServer {
@@ -68,7 +70,7 @@ impl fmt::Display for Ended {
             Self::ByClient { reason: ReasonCode::Success } => f.write_str("client disconnected"),
             Self::ByClient { reason } => write!(f, "client disconnected: {reason:?}"),
             Self::Fault(fault) => write!(f, "client broke the protocol: {fault}"),
-            Self::Refused { reason } => write!(f, "client refused: {reason:?}"),
+            Self::Refused { reason, why } => write!(f, "client refused: {why} ({reason:?})"),
             Self::ByServer { reason, why } => write!(f, "closed: {why} ({reason:?})"),
         }
     }

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use super::exchange::Turn;
 use super::{Connection, Farewell, Fault, Input, Limits, Link, State};
 use crate::codec::{self, Frame, LastWill, Packet, Property, decode};
-use crate::request::{AuthRequest, Connect, EXPIRY_NEVER, Identity, Will};
+use crate::request::{AuthRequest, Connect, EXPIRY_NEVER, Identity, Origin, Will};
 use crate::types::{ClientId, Message, MessageHead, Protocol, ReasonCode};
 
 /// A CONNECT that waits for authentication.
 #[derive(Debug)]
 pub(super) struct Handshake {
-    connect: Box<Connect>,
+    pub connect: Box<Connect>,
     pub link: Link,
     /// Who is to speak next.
     pub turn: Turn,
@@ -19,7 +19,7 @@ pub(super) struct Handshake {
 
 impl Handshake {
     pub fn is_reading(&self) -> bool {
-        self.turn == Turn::Client
+        matches!(self.turn, Turn::Client(_))
     }
 
     pub fn into_parts(self) -> (Box<Connect>, Link) {
@@ -205,6 +205,7 @@ fn request(packet: &codec::Connect<'_>, client_id: ClientId, will: Option<Will>)
         maximum_packet_size: packet.maximum_packet_size.unwrap_or(u32::MAX),
         will,
         identity: Identity::default(),
+        origin: Origin::default(),
         authentication_data: None,
     }
 }

@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use super::aliases::InboundAliases;
 use super::{Connection, Ended, Farewell, Fault, Input, Limits, Link, State, filters};
 use crate::codec::{Disconnect, Packet, Publish};
-use crate::request::{AuthRequest, Request};
+use crate::request::Request;
 use crate::types::{
-    ClientId, InboundId, Message, MessageHead, OutboundId, Protocol, ReasonCode, SubscriptionIds,
-    Timestamp,
+    InboundId, Message, MessageHead, OutboundId, Protocol, ReasonCode, SubscriptionIds, Timestamp,
 };
 
 impl Connection {
@@ -41,9 +40,9 @@ impl Connection {
             Packet::PingReq => Request::Ping,
             Packet::Disconnect(packet) => self.handle_disconnect(&packet)?,
             Packet::Auth(packet) if protocol.is_v5() => {
-                let client_id = self.client_id.as_ref();
-                let begin = |method, data| re_authenticate(client_id, method, data);
-                out.push_back(Input::Auth(link.handle_auth_packet(&packet, begin)?));
+                let client_id = self.client_id.clone();
+                let client_id = client_id.expect("a connected client has an identifier");
+                out.push_back(Input::Auth(link.handle_auth_packet(&packet, client_id)?));
                 return Ok(());
             }
             Packet::Connect(_) => return Err(Fault::protocol("second CONNECT")),
@@ -69,11 +68,6 @@ impl Connection {
             session_expiry_secs: packet.session_expiry_secs,
         })
     }
-}
-
-fn re_authenticate(client_id: Option<&ClientId>, method: String, data: Vec<u8>) -> AuthRequest {
-    let client_id = client_id.expect("a connected client has an identifier").clone();
-    AuthRequest::ReAuthenticate { client_id, method, data }
 }
 
 fn publish(

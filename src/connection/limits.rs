@@ -29,6 +29,9 @@ pub struct Limits {
     pub allow_zero_length_client_id: bool,
     /// How many levels a topic name or a topic filter may have.
     pub topic_levels_max: usize,
+    /// The largest CONNECT, and the largest AUTH before CONNACK, in bytes; at most
+    /// [`CONNECT_BYTES_MAX`].
+    pub connect_bytes_max: usize,
     /// The longest client identifier, in bytes.
     pub client_id_bytes_max: usize,
     /// What an acknowledgement promises, told to MQTT 5 clients as the user property
@@ -43,6 +46,10 @@ pub const PACKET_BYTES_MAX: u32 = 268_435_455;
 
 /// The name of the user property of CONNACK that tells what an acknowledgement promises.
 pub const DURABILITY_PROPERTY: &str = "durability";
+
+/// The name of the user property of CONNACK that tells a client that there was no room for after how
+/// many seconds it may try again.
+pub const RETRY_AFTER_PROPERTY: &str = "retry-after-secs";
 
 /// The largest CONNECT, in bytes: what may be sent by somebody nobody knows yet.
 pub const CONNECT_BYTES_MAX: usize = 1 << 20;
@@ -68,6 +75,7 @@ impl Default for Limits {
             check_payload_format: false,
             allow_zero_length_client_id: true,
             topic_levels_max: TOPIC_LEVELS_USUAL,
+            connect_bytes_max: CONNECT_BYTES_MAX,
             client_id_bytes_max: 65_535,
             durability: None,
             response_information: None,
@@ -88,7 +96,7 @@ impl Limits {
 
     /// The largest packet taken before the client is known, in bytes.
     pub(super) fn connect_bytes_max(&self) -> usize {
-        self.packet_bytes_max().min(CONNECT_BYTES_MAX)
+        self.packet_bytes_max().min(self.connect_bytes_max)
     }
 
     /// Whether `text`, a topic name or filter, has more levels than allowed: it is refused.

@@ -57,6 +57,6 @@ impl Link {
     }
 
     pub fn is_reading(&self) -> bool {
-        self.exchange != Some(Turn::Server)
+        !matches!(self.exchange, Some(Turn::Server))
     }
 }

@@ -24,6 +24,7 @@ mod tests;
 pub use fault::{Ended, Fault};
 pub use limits::{
     ALIASES_OUT_MAX, CONNECT_BYTES_MAX, DURABILITY_PROPERTY, Limits, PACKET_BYTES_MAX,
+    RETRY_AFTER_PROPERTY,
 };
 pub use output::{Output, SHARED_BODY_MIN};
 

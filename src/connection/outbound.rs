@@ -55,6 +55,17 @@ impl Connection {
 
     /// Says `reason` to the client, if it is to be told, and neither reads nor sends any more.
     pub(super) fn close(&mut self, reason: ReasonCode, why: &str, output: &mut Output) {
+        self.close_with(reason, why, None, output);
+    }
+
+    /// The same with a user property, where the client is told by CONNACK.
+    pub(super) fn close_with(
+        &mut self,
+        reason: ReasonCode,
+        why: &str,
+        hint: Option<(&str, &str)>,
+        output: &mut Output,
+    ) {
         let spoken = self.protocol.map_or(Farewell::Silent, Farewell::Spoken);
         let (link, farewell) = match std::mem::replace(&mut self.state, State::Closing) {
             State::Connected(link) => (link, spoken),
@@ -63,7 +74,7 @@ impl Connection {
             State::AwaitConnect | State::Closing => return,
         };
         if let Farewell::Spoken(protocol) = farewell {
-            link.write_farewell(reason, why, protocol, output);
+            link.write_farewell(reason, why, hint, protocol, output);
         }
     }
 }

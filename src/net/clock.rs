@@ -25,6 +25,13 @@ impl Clock {
         self.started_at + self.started.elapsed()
     }
 
+    /// Whole seconds since the Unix epoch by the wall clock as it is set now: for comparison with times
+    /// that others have written down.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub fn wall_secs() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
     /// Microseconds since it was started.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
     pub fn micros(&self) -> u64 {

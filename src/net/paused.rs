@@ -34,6 +34,46 @@ impl Shared {
         self.commits.is_congested()
     }
 
+    /// Nothing is read from this connection for a while, or again: its client publishes too fast.
+    pub(super) fn pace(&self, link: &Link, paced: bool) {
+        let Some(conn) = link.conn else { return };
+        self.act(|core, now, _| match paced {
+            true => core.broker.handle_paced(conn),
+            false => core.broker.handle_unpaced(conn, now),
+        });
+    }
+
+    /// About how many bytes the broker holds, a part of them at a time.
+    pub fn held_bytes(&self, from: usize) -> (u64, Option<usize>) {
+        self.act(|core, _, _| core.broker.held_bytes(from))
+    }
+
+    /// Takes note of how large the process is and how much of that the broker holds, and has it begin
+    /// nothing new if that is too much.
+    pub fn note_memory(&self, bytes: u64, held_bytes: u64) {
+        let short = self.doorkeeper.note_memory(bytes, held_bytes);
+        self.act(|core, now, actions| core.broker.handle_memory_short(short, now, actions));
+    }
+
+    /// How long it takes to get at the broker.
+    pub fn lock_micros(&self) -> u64 {
+        let before = self.clock.micros();
+        self.act(|_, _, _| ());
+        self.clock.micros() - before
+    }
+
+    /// Nothing is read from this connection while somebody elsewhere is asked about its client, whose
+    /// keep alive waits as long; or it is read from again.
+    pub fn hold_up(&self, link: &Link, held: bool) {
+        let Some(conn) = link.conn else { return };
+        self.act(|core, now, _| match held {
+            true => core.broker.handle_paused(conn),
+            // Whoever waits for the store as well is told when that has caught up.
+            false if link.cell.is_paused() => {}
+            false => core.broker.handle_resumed(conn, now),
+        });
+    }
+
     /// Has those read from that were paused, if the store has caught up.
     pub(super) fn resume_paused(&self) {
         if self.commits.is_congested() {

@@ -18,14 +18,30 @@ pub struct Seat(Arc<Seats>);
 impl Seats {
     /// `max` places, all free.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, taken: AtomicUsize::new(0), emptied: Notify::new() })
+        Arc::new(Self::of(max))
+    }
+
+    /// The same, for whoever counts without [`Seat`]s.
+    pub fn of(max: usize) -> Self {
+        Self { max, taken: AtomicUsize::new(0), emptied: Notify::new() }
     }
 
     /// A place, unless all are taken.
     pub fn take(self: &Arc<Self>) -> Option<Seat> {
+        self.enter().then(|| Seat(Arc::clone(self)))
+    }
+
+    /// Takes a place without a [`Seat`]: whoever gets one owes a [`Self::leave`].
+    pub fn enter(&self) -> bool {
         let more = |taken| (taken < self.max).then_some(taken + 1);
-        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Seat(Arc::clone(self)))
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    /// Gives back what [`Self::enter`] took.
+    pub fn leave(&self) {
+        if self.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.emptied.notify_waiters();
+        }
     }
 
     /// How many places are taken.
@@ -47,9 +63,7 @@ impl Seats {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if self.0.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.emptied.notify_waiters();
-        }
+        self.0.leave();
     }
 }
 

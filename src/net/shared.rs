@@ -1,14 +1,16 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::paused::Paused;
-use super::{Clock, Entropy, Mistakes, Seats, WakeCell};
-use crate::auth::Authenticator;
+use super::{Clock, Doorkeeper, DoorkeeperSettings, Entropy, Mistakes, Seats, WakeCell};
+use crate::auth::rules::Rules;
+use crate::auth::{Authenticator, Authorizer};
 use crate::broker::{Actions, Broker, Budget};
 use crate::connection::Limits;
 use crate::journal::StoreState;
@@ -35,12 +37,17 @@ pub struct Shared {
     core: Mutex<Core>,
     pub(super) commits: Commits,
     pub(super) paused: Paused,
+    /// Times that what was due has been done.
+    pub(super) turns: AtomicU64,
     /// What an acknowledgement promises.
     pub(super) durability: &'static str,
     /// The store has failed.
     pub(super) failure: Notify,
     /// Decides about credentials; asked outside the lock.
     pub authenticator: Box<dyn Authenticator>,
+    /// Who is asked what clients may do, before the broker is, and how many of the answers each
+    /// connection remembers.
+    pub(super) authorizer: Option<(Arc<dyn Authorizer>, usize)>,
     /// What every connection is held to.
     pub limits: Arc<Limits>,
     /// The one clock.
@@ -49,12 +56,14 @@ pub struct Shared {
     pub entropy: Entropy,
     /// What the log says about peers.
     pub mistakes: Mistakes,
-    /// One for each open socket.
-    pub connections: Arc<Seats>,
+    /// What keeps clients out that want too much.
+    pub doorkeeper: Arc<Doorkeeper>,
     /// One for each connection whose CONNECT was accepted, until its socket is closed.
     pub clients: Arc<Seats>,
     /// Between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
+    /// For an authentication begun during a connection.
+    pub re_authentication_timeout: Duration,
 }
 
 /// What a server decides once for all its connections.
@@ -65,10 +74,15 @@ pub struct Setup {
     pub durability: &'static str,
     /// Decides about credentials.
     pub authenticator: Box<dyn Authenticator>,
+    /// Says what clients may do, and how many of its answers each connection remembers; `None` where
+    /// the broker's rules alone decide.
+    pub authorizer: Option<(Arc<dyn Authorizer>, usize)>,
     /// The most that pass between the opening of a socket and the acceptance of its CONNECT.
     pub connect_timeout: Duration,
-    /// Sockets open at a time.
-    pub connections_max: usize,
+    /// The most that an authentication begun during a connection takes, the client's turns included.
+    pub re_authentication_timeout: Duration,
+    /// What keeps clients out that want too much.
+    pub doorkeeper: DoorkeeperSettings,
     /// Log lines a second about what peers do wrong.
     pub mistakes_per_second: u32,
 }
@@ -134,16 +148,19 @@ impl Shared {
             }),
             commits,
             paused: Paused::default(),
+            turns: AtomicU64::new(0),
             durability: setup.durability,
             failure: Notify::new(),
             authenticator: setup.authenticator,
+            authorizer: setup.authorizer,
             limits: Arc::new(setup.limits),
             clock,
             entropy: Entropy::default(),
             mistakes: Mistakes::new(setup.mistakes_per_second),
-            connections: Seats::new(setup.connections_max),
+            doorkeeper: Doorkeeper::new(setup.doorkeeper, clock),
             clients: Seats::new(usize::MAX),
             connect_timeout: setup.connect_timeout,
+            re_authentication_timeout: setup.re_authentication_timeout,
         }
     }
 
@@ -190,15 +207,18 @@ impl Shared {
 
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
-        let report = self.store_report();
-        self.act(|core, now, actions| {
+        let (report, guarded) = (self.store_report(), self.doorkeeper.report());
+        let due = self.act(|core, now, actions| {
             if report.state == StoreState::Failed {
                 self.fail(core, actions);
             }
             core.broker.handle_store_report(report);
+            core.broker.handle_guard_report(guarded);
             core.broker.handle_deadline(now, actions);
             core.broker.next_deadline()
-        })
+        });
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        due
     }
 
     /// Tells the broker what the store has to tell.
@@ -222,6 +242,11 @@ impl Shared {
     fn handle_committed(&self, lsn: Lsn) {
         self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
         self.resume_paused();
+    }
+
+    /// From now on clients may do what these rules allow.
+    pub fn set_rules(&self, rules: Arc<Rules>) {
+        self.act(|core, _, _| core.broker.set_rules(rules));
     }
 
     /// Makes durable what is waiting for the store. Nothing is to be asked of the broker afterwards.

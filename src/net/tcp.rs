@@ -1,16 +1,9 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
-
-use super::{Driver, Peer, Shared};
-use crate::auth::PeerInfo;
-
-/// How long accepting pauses when the process is out of descriptors or memory.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use tokio::net::TcpStream;
 
 /// What is set on every accepted socket. TCP_NODELAY always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,49 +48,6 @@ pub fn bind(address: SocketAddr, only_v6: bool, backlog: u32) -> io::Result<std:
     Ok(socket.into())
 }
 
-/// Accepts clients for as long as it is polled. It outlives every error: one connection less is
-/// better than a server that nobody reaches any more.
-pub async fn accept_all(
-    listener: TcpListener,
-    peer: PeerInfo,
-    options: TcpOptions,
-    shared: Arc<Shared>,
-) {
-    loop {
-        match listener.accept().await {
-            Ok((socket, address)) => serve(socket, Peer { address, info: peer }, options, &shared),
-            Err(error) if concerns_one_connection(&error) => {}
-            Err(error) => {
-                if shared.mistakes.admit(shared.clock.now()) {
-                    tracing::error!(%error, "cannot accept connections for the moment");
-                }
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-fn serve(socket: TcpStream, peer: Peer, options: TcpOptions, shared: &Arc<Shared>) {
-    let address = peer.address;
-    let Some(seat) = shared.connections.take() else {
-        if shared.mistakes.admit(shared.clock.now()) {
-            tracing::warn!(%address, "connection closed: connections_max is reached");
-        }
-        return;
-    };
-    match options.apply(&socket) {
-        Ok(()) => drop(tokio::spawn(Driver::new(socket, peer, Arc::clone(shared), seat))),
-        // The peer is gone already, or the options are none of this system's.
-        Err(error) => tracing::debug!(%address, %error, "connection closed: socket options"),
-    }
-}
-
-/// The client gave up between its SYN and our accept: the next one is not concerned.
-fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
 impl TcpOptions {
     /// Sets the options on `socket`.
     ///
@@ -129,6 +79,8 @@ impl TcpOptions {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[tokio::test]
@@ -182,13 +134,6 @@ mod tests {
 
             assert_eq!(connected.is_ok(), reached, "only_v6 = {only_v6}");
         }
-    }
-
-    #[test]
-    fn a_client_that_gave_up_does_not_make_the_others_wait() {
-        assert!(concerns_one_connection(&io::ErrorKind::ConnectionAborted.into()));
-        // EMFILE: no descriptors left.
-        assert!(!concerns_one_connection(&io::Error::from_raw_os_error(24)));
     }
 
     async fn pair() -> (TcpStream, TcpStream) {

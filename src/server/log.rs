@@ -1,4 +1,7 @@
-//! Where log lines go: standard error, as text for people or JSON for machines.
+//! Where log lines go: standard error, as text for people or JSON for machines. Text for people goes
+//! to the journal of systemd with its fields, if standard error leads there.
+
+mod journal;
 
 use std::io::IsTerminal;
 
@@ -6,14 +9,27 @@ use tracing::Subscriber;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry;
 
 use crate::config::{Log, LogFormat};
+use journal::Journal;
 
-/// Sends the log lines of this process to standard error. Only the first call has an effect.
+/// Sends the log lines of this process to standard error, or to the journal behind it. Only the first
+/// call has an effect.
 pub fn init(log: &Log) {
+    let journal = Journal::behind_stderr().filter(|_| log.format == LogFormat::Text);
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
-    let ours = tracing::subscriber::set_global_default(subscriber(log, colours, std::io::stderr));
+    let ours = match journal {
+        Some(journal) => {
+            let entries = registry().with(journal.with_filter(filter(log)));
+            tracing::subscriber::set_global_default(entries)
+        }
+        None => {
+            let lines = subscriber(log, colours, std::io::stderr);
+            tracing::subscriber::set_global_default(lines)
+        }
+    };
     if ours.is_err() {
         tracing::debug!("the log was set up before");
     }
@@ -24,13 +40,16 @@ fn subscriber<W>(log: &Log, colours: bool, writer: W) -> impl Subscriber + Send 
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter: Targets = log.filter.as_str().parse().expect("the configuration checks filters");
     let lines = fmt::layer().log_internal_errors(false).with_ansi(colours).with_writer(writer);
     let lines = match log.format {
         LogFormat::Text => lines.compact().boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter))
+    registry().with(lines.with_filter(filter(log)))
+}
+
+fn filter(log: &Log) -> Targets {
+    log.filter.as_str().parse().expect("the configuration checks filters")
 }
 
 #[cfg(test)]

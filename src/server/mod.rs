@@ -1,14 +1,23 @@
 //! Wires a configuration into listeners, tasks and signals, and takes them down again.
 
+mod activation;
+mod control;
 mod deadlines;
+mod identity;
 mod listeners;
 pub mod log;
+mod memory;
 mod persistence;
+mod protection;
 mod recovery;
+mod reload;
 mod running;
 mod settings;
 mod signals;
+mod status;
 mod supervisor;
+mod watch;
+mod watchdog;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,15 +27,20 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+pub use activation::ActivationError;
+pub use control::path as control_path;
+pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
 
-use crate::auth::NoCredentials;
 use crate::config::Config;
+use crate::identity::Reloader;
 use crate::net::{Clock, Shared};
 use crate::store::StoreError;
+use activation::Activation;
 use listeners::Bound;
-use signals::Signals;
+use reload::TlsReloader;
+use signals::{Hangups, Signals};
 use supervisor::Supervisor;
 
 /// A server that has its addresses and does not serve them yet: clients wait in the backlog.
@@ -34,6 +48,7 @@ pub struct Server {
     runtime: Runtime,
     listeners: Vec<Bound>,
     shared: Arc<Shared>,
+    reloader: Reloader,
     config: Config,
     supervisor: Supervisor,
 }
@@ -47,9 +62,15 @@ pub enum Error {
     /// SIGTERM and SIGINT would kill the process instead of ending it.
     #[error("cannot handle signals: {0}")]
     Signals(#[source] io::Error),
-    /// All the addresses that were not to be had.
+    /// All the addresses and files that were not to be had.
     #[error("{}", listeners::in_one_line(.0))]
     Listen(Vec<ListenError>),
+    /// What the service manager passes is of no use.
+    #[error("{0}")]
+    Activation(#[source] ActivationError),
+    /// A source of credentials cannot be used.
+    #[error("{0}")]
+    Identity(#[source] SourcesError),
     /// What was kept cannot be had, or is in use.
     #[error("{0}{advice}", advice = advice(.0))]
     Store(#[source] StoreError),
@@ -84,7 +105,8 @@ const FINISH_TIME_MAX: Duration = Duration::from_secs(60);
 ///
 /// [`Error`]: [`Error::StoreFailed`] after a while of serving, any other before anybody is served.
 pub fn run(config: Config) -> Result<(), Error> {
-    let server = Server::bind_for(config, Supervisor::of_process())?;
+    let activation = Activation::of_process().map_err(Error::Activation)?;
+    let server = Server::bind_for(config, activation, Supervisor::of_process())?;
     let mut signals = server.install_signals()?;
     server.serve(async || signals.next().await)
 }
@@ -94,26 +116,34 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Listen`] with every address that is not to be had, [`Error::Store`],
+    /// [`Error::Listen`] with every address that is not to be had, [`Error::Identity`],
+    /// [`Error::Store`],
     /// [`Error::Runtime`].
     pub fn bind(config: Config) -> Result<Self, Error> {
-        Self::bind_for(config, Supervisor::none())
+        Self::bind_for(config, Activation::default(), Supervisor::none())
     }
 
-    fn bind_for(config: Config, supervisor: Supervisor) -> Result<Self, Error> {
+    fn bind_for(
+        config: Config,
+        activation: Activation,
+        supervisor: Supervisor,
+    ) -> Result<Self, Error> {
         let runtime = build_runtime(config.runtime.worker_threads).map_err(Error::Runtime)?;
         let context = runtime.enter();
-        let listeners = listeners::bind_all(&config).map_err(Error::Listen)?;
+        let listeners = listeners::bind_all(&config, activation).map_err(Error::Listen)?;
         drop(context);
         let clock = Clock::start();
-        let setup = settings::setup(&config, Box::new(NoCredentials));
+        let sources = identity::open(&config, clock).map_err(Error::Identity)?;
+        let setup = settings::setup(&config, Box::new(sources.identities), sources.authorizer);
         let shared = persistence::open(&config, clock, setup, supervisor).map_err(Error::Store)?;
-        Ok(Self { runtime, listeners, shared, config, supervisor })
+        identity::tell_rules(&sources.parts, &shared);
+        Ok(Self { runtime, listeners, shared, reloader: sources.reloader, config, supervisor })
     }
 
-    /// Where it listens, in the order of the configuration, ports that the system chose included.
+    /// The addresses where it listens, in the order of the configuration, ports that the system
+    /// chose included.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+        self.listeners.iter().filter_map(|listener| listener.address).collect()
     }
 
     /// Serves until `stop` is over once, then says goodbye to the clients for as long as
@@ -124,11 +154,22 @@ impl Server {
     /// [`Error::StoreFailed`] if it ended by itself for that reason, in the same way: who restarts
     /// it gets a server that keeps things again.
     pub fn serve(self, mut stop: impl AsyncFnMut()) -> Result<(), Error> {
-        let Self { runtime, listeners, shared, config, supervisor } = self;
+        let Self { runtime, listeners, shared, reloader, config, supervisor } = self;
         let end = runtime.block_on(async {
             let mut tasks = JoinSet::new();
+            let tls = TlsReloader::start(&listeners, shared.clock);
+            let tls = tls.inspect_err(|error| {
+                tracing::error!(%error, "certificates are not read again");
+            });
             listeners::start_all(listeners, &config, &shared, &mut tasks);
             tasks.spawn(deadlines::keep(Arc::clone(&shared)));
+            tasks.spawn(watch::keep(Arc::clone(&shared)));
+            if let Some(socket) = control::open(&config) {
+                tasks.spawn(control::obey(socket, Arc::clone(&shared)));
+            }
+            tasks.spawn(watchdog::keep(Arc::clone(&shared), supervisor));
+            tasks.spawn(status::keep(Arc::clone(&shared), supervisor));
+            tasks.spawn(reload::obey(Hangups::hear(), reloader, tls.ok(), supervisor));
             tracing::info!("ready");
             supervisor.ready();
 

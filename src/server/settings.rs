@@ -1,8 +1,10 @@
 //! The few numbers that each part needs, out of the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Authenticator;
+use super::protection;
+use crate::auth::{Authenticator, Authorizer};
 use crate::broker::Settings;
 use crate::config::{self, Config, SessionExpiryMax};
 use crate::connection::Limits;
@@ -53,6 +55,8 @@ pub fn broker(config: &Config) -> Settings {
             bytes_max: to_usize(config.retained.bytes_max),
         },
         cached_topics_max: CACHED_TOPICS_MAX,
+        access_rules: config.acl.file.is_some() || !config.acl_rules.is_empty(),
+        access_decisions_max: config.acl.decisions_max,
         replies_max: config.limits.replies_max,
         work_max: WORK_MAX,
         sys_interval_secs: u32::try_from(config.sys.interval_secs).unwrap_or(u32::MAX),
@@ -62,13 +66,21 @@ pub fn broker(config: &Config) -> Settings {
 }
 
 /// What all connections share.
-pub fn setup(config: &Config, authenticator: Box<dyn Authenticator>) -> Setup {
+pub fn setup(
+    config: &Config,
+    authenticator: Box<dyn Authenticator>,
+    authorizer: Option<Arc<dyn Authorizer>>,
+) -> Setup {
     Setup {
         limits: connection(config),
         durability: config.store.durability.name(),
         authenticator,
+        authorizer: authorizer.map(|authorizer| (authorizer, config.acl.decisions_max)),
         connect_timeout: Duration::from_secs(config.limits.connect_timeout_secs),
-        connections_max: config.limits.connections_max,
+        re_authentication_timeout: Duration::from_secs(
+            config.limits.re_authentication_timeout_secs,
+        ),
+        doorkeeper: protection::doorkeeper(config),
         mistakes_per_second: config.log.faults_per_second_max,
     }
 }
@@ -104,6 +116,7 @@ fn connection(config: &Config) -> Limits {
         check_payload_format: mqtt.check_payload_format,
         allow_zero_length_client_id: mqtt.allow_empty_client_id,
         topic_levels_max: limits.topic_levels_max,
+        connect_bytes_max: to_usize(u64::from(limits.connect_bytes_max)),
         client_id_bytes_max: limits.client_id_bytes_max,
         durability: mqtt.announce_durability.then(|| config.store.durability.name()),
         response_information: (!information.is_empty()).then(|| information.clone()),

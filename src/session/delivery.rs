@@ -82,6 +82,8 @@ pub enum DropCause {
     /// The client does not take packets of its size (`[MQTT-3.1.2-25]`), or its version has none:
     /// in 5.0 a packet is longer than it was in 3.1.1.
     TooLarge,
+    /// The client may not receive its topic (any more).
+    Denied,
 }
 
 /// An acknowledgement that the exchange does not allow.
@@ -97,8 +99,8 @@ pub enum AckError {
 }
 
 /// What holds for one pull.
-#[derive(Debug, Clone, Copy)]
-pub struct Context {
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
     /// Now.
     pub now: Timestamp,
     /// Everything up to here is on disk.
@@ -112,9 +114,11 @@ pub struct Context {
     pub receive_maximum: u16,
     /// The largest packet that the client takes, in bytes.
     pub maximum_packet_size: u32,
+    /// Says of a topic that the client may not receive it; `None` where that need not be asked.
+    pub denies: Option<&'a dyn Fn(&str) -> bool>,
 }
 
-impl Context {
+impl Context<'_> {
     /// Whether this message must not be sent any more, and why.
     pub(super) fn cause_to_drop(
         &self,
@@ -125,11 +129,24 @@ impl Context {
         if message.is_expired(self.now) {
             return Some(DropCause::Expired);
         }
+        self.cause_to_stop(message, qos, subscription_ids)
+    }
+
+    /// The same for a message that has been sent: an exchange that has begun does not expire.
+    pub(super) fn cause_to_stop(
+        &self,
+        message: &Message,
+        qos: QoS,
+        subscription_ids: &SubscriptionIds,
+    ) -> Option<DropCause> {
+        if self.denies.is_some_and(|denies| denies(message.topic())) {
+            return Some(DropCause::Denied);
+        }
         self.is_too_large(message, qos, subscription_ids).then_some(DropCause::TooLarge)
     }
 
     /// Whether the client does not take a packet with this message.
-    pub(super) fn is_too_large(
+    fn is_too_large(
         &self,
         message: &Message,
         qos: QoS,

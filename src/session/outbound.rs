@@ -143,6 +143,12 @@ impl Outbound {
         self.queued_numbered().1 + self.direct.bytes()
     }
 
+    /// Bytes of those of them that are in memory.
+    pub fn held_bytes(&self) -> usize {
+        let tail = self.paged.as_ref().map_or(0, |paged| paged.tail_bytes());
+        self.queued_bytes + tail + self.direct.bytes()
+    }
+
     /// Whether nothing is on its way.
     pub fn is_empty(&self) -> bool {
         self.ring.len() == 0 && self.paged.is_none() && self.direct.len() == 0

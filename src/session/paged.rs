@@ -55,6 +55,11 @@ impl Paged {
         self.tail.push_back(entry);
     }
 
+    /// Bytes of the messages behind the backlog, which are in memory.
+    pub fn tail_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
     /// Messages in the backlog and behind it.
     pub fn messages(&self) -> usize {
         self.queued.saturating_add(to_usize(self.backlog.messages))

@@ -308,7 +308,7 @@ fn limits() -> QueueLimits {
     QueueLimits { messages_max: usize::MAX, bytes_max: usize::MAX, rule: QueueRule::RefuseNew }
 }
 
-fn context() -> Context {
+fn context() -> Context<'static> {
     Context {
         now: Timestamp(0),
         durable: Lsn::NONE,
@@ -316,6 +316,7 @@ fn context() -> Context {
         protocol: Protocol::V311,
         receive_maximum: u16::MAX,
         maximum_packet_size: u32::MAX,
+        denies: None,
     }
 }
 

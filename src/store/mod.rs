@@ -19,9 +19,9 @@ mod witness;
 pub use self::fjall::FjallStore;
 pub use self::sled::SledStore;
 pub use commit::{
-    CommitSettings, CommitState, CommitStats, Commits, Committer, Content, Delivery, Entry, Event,
-    Filling, FoldStep, HISTOGRAM_MICROS, Histogram, Loaded, Micros, OnEvent, Packed, Problem,
-    Progress, RecordKind, Recovered, RoomSettings, contents, describe, recover,
+    CommitPulse, CommitSettings, CommitState, CommitStats, Commits, Committer, Content, Delivery,
+    Entry, Event, Filling, FoldStep, HISTOGRAM_MICROS, Histogram, Loaded, Micros, OnEvent, Packed,
+    Problem, Progress, RecordKind, Recovered, RoomSettings, contents, describe, recover,
 };
 pub use damage::{OnDamage, set_aside, withstand};
 pub use error::StoreError;

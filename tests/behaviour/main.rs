@@ -11,5 +11,6 @@ mod held_up;
 mod journal;
 mod mosquitto;
 mod rig;
+mod scarce;
 mod time;
 mod walk;

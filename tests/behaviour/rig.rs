@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use fulmar::broker::{Actions, Broker, Budget, Settings};
-use fulmar::request::{Connect, Identity, Outgoing, Request};
+use fulmar::request::{Connect, Identity, Origin, Outgoing, Request};
 use fulmar::types::{
     ClientId, ConnId, Filter, InboundId, PacketId, Protocol, SubscriptionOptions, Timestamp,
 };
@@ -45,6 +45,7 @@ impl Rig {
             maximum_packet_size: u32::MAX,
             will: None,
             identity: Identity::default(),
+            origin: Origin::default(),
             authentication_data: None,
         };
         let connected = self.broker.handle_connect(connect, self.now, &mut Actions::default());

@@ -201,7 +201,7 @@ fn start() -> Running {
 
 fn config() -> Config {
     let address = "127.0.0.1:0".parse().expect("an address");
-    Config { listeners: vec![Listener { address, ..Listener::default() }], ..Config::in_memory() }
+    Config { listeners: vec![Listener::at(address)], ..Config::in_memory() }
 }
 
 fn address(server: &Running) -> SocketAddr {

@@ -105,8 +105,6 @@ struct Link {
     ended: bool,
 }
 
-const OPEN: PeerInfo = PeerInfo { allow_anonymous: true };
-
 const BUDGET: Budget = Budget { messages: 512, bytes: 64 * 1024 };
 
 impl Shell {
@@ -123,7 +121,7 @@ impl Shell {
             commits: Commits::Immediate,
             waiting: VecDeque::new(),
             limits: Arc::new(limits),
-            authenticator: Box::new(|request| NoCredentials.decide(&request, OPEN)),
+            authenticator: Box::new(take_everybody),
             entropy: seed,
             links: BTreeMap::new(),
             by_conn: BTreeMap::new(),
@@ -301,6 +299,12 @@ impl Shell {
         self.run();
     }
 
+    /// Too much memory is in use, or there is enough again.
+    pub fn set_memory_short(&mut self, short: bool) {
+        self.with_broker(|broker, now, actions| broker.handle_memory_short(short, now, actions));
+        self.run();
+    }
+
     /// Runs every link that has something to do until none has.
     fn run(&mut self) {
         while let Some(id) = self.due.pop_first() {
@@ -367,7 +371,7 @@ impl Shell {
                 match self.with_broker(|broker, now, act| broker.handle_connect(*connect, now, act))
                 {
                     Ok(conn) => self.connected(id, conn),
-                    Err(reason) => self.link(id).connection.refuse(reason, &mut output),
+                    Err(reason) => self.link(id).connection.refuse(reason, "", &mut output),
                 }
             }
             Input::Auth(request) => {
@@ -496,6 +500,11 @@ impl Link {
         self.sent.extend(self.unsent.drain(..count));
         count > 0
     }
+}
+
+fn take_everybody(request: AuthRequest) -> AuthAnswer {
+    let peer = PeerInfo { allow_anonymous: true, ..PeerInfo::default() };
+    NoCredentials.decide(&request, &peer).now().expect("it answers at once")
 }
 
 /// The next number of the sequence that `state` stands in.

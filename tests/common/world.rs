@@ -103,6 +103,11 @@ impl World {
         self.shell.borrow_mut().set_disk_full(full);
     }
 
+    /// Too much memory is in use, or there is enough again.
+    pub fn set_memory_short(&self, short: bool) {
+        self.shell.borrow_mut().set_memory_short(short);
+    }
+
     /// What the broker has counted.
     pub fn stats(&self) -> Ref<'_, Stats> {
         Ref::map(self.shell.borrow(), |shell| shell.broker.stats())
@@ -140,6 +145,8 @@ pub fn settings() -> Settings {
         share_strategy: ShareStrategy::RoundRobin,
         retained: RetainedLimits { messages_max: 100_000, bytes_max: 100 << 20 },
         cached_topics_max: 8_192,
+        access_rules: true,
+        access_decisions_max: 4,
         replies_max: 1_000,
         work_max: 4_000,
         sys_interval_secs: 0,

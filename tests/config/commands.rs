@@ -27,7 +27,8 @@ fn check_warns_about_a_listener_that_nobody_may_use() {
     let output = fulmar(&["check", "--listen", "0.0.0.0:1883"], &[]);
 
     let expected = "warning: --listen: 0.0.0.0:1883 accepts no client: \
-        to let everyone in, set allow_anonymous = true or start with --allow-anonymous\n";
+        set auth.chain, or to let everyone in, set allow_anonymous = true \
+        or start with --allow-anonymous\n";
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stderr(&output), expected);
 }

@@ -75,7 +75,18 @@ fn the_length_of_the_file_is_limited() {
 }
 
 /// Keys whose range is a length in bytes.
-const TEXTS: [&str; 2] = ["mqtt.response_information", "log.filter"];
+const TEXTS: [&str; 10] = [
+    "auth.jwt_issuer",
+    "auth.jwt_audience",
+    "auth.jwt_username_claim",
+    "auth.jwt_groups_claim",
+    "auth.jwt_publish_claim",
+    "auth.jwt_subscribe_claim",
+    "auth.http_url",
+    "auth.http_access_url",
+    "mqtt.response_information",
+    "log.filter",
+];
 
 fn set(key: &Key<fulmar::config::Config>, value: i128) -> Result<i128, String> {
     let variable = key.variable();
@@ -91,6 +102,9 @@ fn number(shown: &str) -> Result<i128, std::num::ParseIntError> {
 fn valid_text(path: &str, length: usize) -> String {
     match path {
         "log.filter" => format!("{}=info", "m".repeat(length - "=info".len())),
+        "auth.http_url" | "auth.http_access_url" => {
+            format!("http://{}", "x".repeat(length - "http://".len()))
+        }
         _ => "x".repeat(length),
     }
 }

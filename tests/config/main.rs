@@ -2,6 +2,7 @@
 
 mod commands;
 mod limits;
+mod listeners;
 mod mistakes;
 mod overrides;
 mod reference;

@@ -153,7 +153,7 @@ fn what_is_hardly_meant_is_a_warning() {
     for (text, expected) in [
         (
             "[[listeners]]\naddress = '0.0.0.0:1883'",
-            ":1: listeners: 0.0.0.0:1883 accepts no client: to let everyone in, set allow_anonymous = true or start with --allow-anonymous",
+            ":1: listeners: 0.0.0.0:1883 accepts no client: set auth.chain, or to let everyone in, set allow_anonymous = true or start with --allow-anonymous",
         ),
         (
             "session.queue_bytes_max = 1_024\nlimits.packet_bytes_max = 1_025",
@@ -166,6 +166,14 @@ fn what_is_hardly_meant_is_a_warning() {
         (
             "tcp.keepalive_secs = 0\ntcp.keepalive_probes = 2",
             ":2: tcp.keepalive_probes: has no effect while tcp.keepalive_secs is 0",
+        ),
+        (
+            "limits.busy_latency_ms = 100\nlimits.closed_latency_ms = 99",
+            ":2: limits.closed_latency_ms: is less than limits.busy_latency_ms: connections are closed before anybody is told",
+        ),
+        (
+            "bans.ban_secs = 11\nbans.ban_secs_max = 10",
+            ":1: bans.ban_secs: is more than bans.ban_secs_max, which holds",
         ),
     ] {
         let loaded = load_file(text).expect("a warning is no mistake");

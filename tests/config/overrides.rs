@@ -157,11 +157,49 @@ fn a_listener_without_a_name_is_called_by_its_address() {
     let config = config_of("[[listeners]]\naddress = '127.0.0.1:5'\nname = ''");
 
     let address = "127.0.0.1:5".parse().expect("an address");
-    let expected = Listener { name: "127.0.0.1:5".into(), address, allow_anonymous: true };
+    let expected =
+        Listener { name: "127.0.0.1:5".into(), allow_anonymous: true, ..Listener::at(address) };
     assert_eq!(config.listeners, [expected]);
+}
+
+#[test]
+fn lists_are_written_with_brackets_and_in_variables_with_commas() {
+    use fulmar::config::AuthSource::{Anonymous, Jwt, Password};
+    let keys = "auth.password_file = 'p'\nauth.jwt_secret_files = ['s']\n";
+    for (written, expected) in [
+        ("['jwt', 'password']", vec![Jwt, Password]),
+        ("'anonymous'", vec![Anonymous]),
+        ("[]", vec![]),
+        ("''", vec![]),
+    ] {
+        assert_eq!(config_of(&format!("{keys}auth.chain = {written}")).auth.chain, expected);
+    }
+    let variables = [
+        ("FULMAR_AUTH__CHAIN", "jwt, password"),
+        ("FULMAR_AUTH__PASSWORD_FILE", "p"),
+        ("FULMAR_AUTH__JWT_SECRET_FILES", "s,t"),
+    ];
+    let loaded = load_environment(&variables).expect("no mistake").config.auth;
+    assert_eq!(loaded.chain, [Jwt, Password]);
+    assert_eq!(loaded.jwt_secret_files.len(), 2);
+}
+
+#[test]
+fn a_listener_asks_the_common_sources_unless_it_has_its_own() {
+    use fulmar::config::AuthSource::{Anonymous, Password};
+    let common = [Password];
+    for (written, expected) in [
+        ("", vec![Password]),
+        ("auth = 'common'", vec![Password]),
+        ("auth = ['anonymous']", vec![Anonymous]),
+        ("auth = []", vec![]),
+    ] {
+        let config = config_of(&format!("[[listeners]]\naddress = '127.0.0.1:5'\n{written}"));
+        assert_eq!(config.listeners[0].auth.chain(&common), expected, "{written}");
+    }
 }
 
 fn addresses(sources: &Sources) -> Vec<String> {
     let listeners = load(sources).expect("no source has a mistake").config.listeners;
-    listeners.iter().map(|listener| listener.address.to_string()).collect()
+    listeners.iter().map(|listener| listener.endpoint.to_string()).collect()
 }

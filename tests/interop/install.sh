@@ -24,6 +24,7 @@ have() { PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null; }
 missing_packages() {
     have mosquitto_pub && have mosquitto_sub && have mosquitto_rr || echo mosquitto-clients
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+    have openssl || echo openssl
     have node || echo nodejs
     have npm || echo npm
     [ -z "$want_broker" ] || have mosquitto || echo mosquitto

@@ -239,7 +239,7 @@ fn clients_reach_the_same_broker_through_every_listener() {
 fn every_address_that_is_not_to_be_had_is_named() {
     let taken = [listen(), listen()];
     let addresses = taken.each_ref().map(|taken| taken.local_addr().expect("bound"));
-    let listeners = addresses.map(|address| Listener { address, ..loopback() }).to_vec();
+    let listeners = addresses.map(Listener::at).to_vec();
     let config = Config { listeners, ..Config::in_memory() };
 
     let error = Running::start(config).expect_err("both are taken").to_string();
@@ -300,7 +300,7 @@ fn start(change: impl FnOnce(&mut Config)) -> Running {
 }
 
 fn loopback() -> Listener {
-    Listener { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listener::default() }
+    Listener::at(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
 fn address(server: &Running) -> SocketAddr {

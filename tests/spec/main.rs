@@ -5,3 +5,4 @@
 mod common;
 mod v311;
 mod v5;
+mod websocket;

@@ -19,14 +19,32 @@ const EDGES: &[(&str, &[&str])] = &[
     ("session", &["codec", "journal", "request", "types"]),
     ("subscriptions", &["types"]),
     ("retained", &["types"]),
+    ("guard", &["types"]),
     ("auth", &["request", "types"]),
     // L3: neither connection nor codec
-    ("broker", &["auth", "journal", "request", "retained", "session", "subscriptions", "types"]),
+    (
+        "broker",
+        &["auth", "guard", "journal", "request", "retained", "session", "subscriptions", "types"],
+    ),
     // L4
     ("store", &["journal", "request", "types"]),
     ("config", &["auth", "broker", "connection", "retained", "session", "subscriptions", "types"]),
     // L5
-    ("net", &["auth", "broker", "config", "connection", "journal", "request", "store", "types"]),
+    (
+        "net",
+        &[
+            "auth",
+            "broker",
+            "config",
+            "connection",
+            "guard",
+            "journal",
+            "request",
+            "store",
+            "types",
+        ],
+    ),
+    ("identity", &["auth", "net", "request", "types"]),
     // L6
     (
         "server",
@@ -35,6 +53,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "broker",
             "config",
             "connection",
+            "guard",
+            "identity",
             "journal",
             "net",
             "request",
@@ -46,7 +66,10 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // L7
-    ("cli", &["codec", "config", "journal", "request", "server", "store", "types"]),
+    (
+        "cli",
+        &["auth", "codec", "config", "identity", "journal", "request", "server", "store", "types"],
+    ),
     ("main", &["cli"]),
 ];
 

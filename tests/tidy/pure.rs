@@ -14,6 +14,7 @@ const CORE: &[&str] = &[
     "subscriptions",
     "retained",
     "auth",
+    "guard",
     "broker",
 ];
 

@@ -14,7 +14,7 @@ fn an_exchange_of_two_rounds_leads_to_connack_with_method_and_data() {
     assert_eq!(sent, auth(0x18, b"\x15\0\x01M\x16\0\x01b"));
 
     rig.receive(&auth(0x18, b"\x15\0\x01M\x16\0\x01c"));
-    let next = AuthRequest::Continue { method: "M".to_owned(), data: b"c".to_vec() };
+    let next = go_on(b"c", b"");
     let (question, sent) = rig.answer(Script.decide(&next));
     assert_eq!((question, &sent[..]), (Input::Auth(next), &b""[..]));
 
@@ -29,14 +29,15 @@ fn an_exchange_of_two_rounds_leads_to_connack_with_method_and_data() {
 fn a_failed_exchange_ends_with_connack() {
     let mut rig = Rig::new(unlimited());
     rig.receive(&connect_v5(METHOD, b"c"));
-    rig.answer(AuthAnswer::Continue { data: b"b".to_vec() });
+    rig.answer(AuthAnswer::Continue { data: b"b".to_vec(), state: (*b"what b was about").into() });
     rig.receive(&auth(0x18, b"\x15\0\x01M\x16\0\x01?"));
-    let wrong = AuthRequest::Continue { method: "M".to_owned(), data: b"?".to_vec() };
-    let (_, sent) = rig.answer(Script.decide(&wrong));
+    let wrong = go_on(b"?", b"what b was about");
+    let (question, sent) = rig.answer(Script.decide(&wrong));
+    assert_eq!(expect_auth(question), wrong, "with what is kept between the rounds");
 
     assert_eq!(sent, b"\x20\x03\0\x87\0");
     assert!(rig.connection.is_closing() && rig.inputs.is_empty());
-    let ended = Ended::Refused { reason: ReasonCode::NotAuthorized };
+    let ended = Ended::Refused { reason: ReasonCode::NotAuthorized, why: "" };
     assert_eq!(rig.connection.ended(), Some(&ended));
 }
 
@@ -62,7 +63,7 @@ fn during_the_exchange_only_auth_of_the_same_kind_is_legal() {
     ] {
         let mut rig = Rig::new(unlimited());
         rig.receive(&connect_v5(b"\x15\0\x01M\x17\0", b"c"));
-        rig.answer(AuthAnswer::Continue { data: Vec::new() });
+        rig.answer(AuthAnswer::Continue { data: Vec::new(), state: Box::default() });
         let (reason, sent) = rig.fault(bytes);
         assert_eq!((reason, &sent[..]), (ReasonCode::ProtocolError, &b"\x20\x03\0\x82\0"[..]));
     }
@@ -72,7 +73,7 @@ fn during_the_exchange_only_auth_of_the_same_kind_is_legal() {
 fn a_client_may_give_up_during_the_exchange() {
     let mut rig = Rig::new(unlimited());
     rig.receive(&connect_v5(METHOD, b"c"));
-    rig.answer(AuthAnswer::Continue { data: Vec::new() });
+    rig.answer(AuthAnswer::Continue { data: Vec::new(), state: Box::default() });
     assert_eq!(rig.receive(b"\xe0\0\xc0\0"), 4);
     assert!(rig.connection.is_closing() && rig.inputs.is_empty());
     assert_eq!(rig.connection.ended(), Some(&Ended::ByClient { reason: ReasonCode::Success }));
@@ -101,7 +102,7 @@ fn auth_is_illegal_without_a_method() {
 fn a_client_without_a_method_gets_none_back() {
     let mut rig = Rig::new(unlimited());
     rig.receive(&connect_v5(b"", b"c"));
-    let (_, sent) = rig.answer(AuthAnswer::Continue { data: Vec::new() });
+    let (_, sent) = rig.answer(AuthAnswer::Continue { data: Vec::new(), state: Box::default() });
     assert_eq!(sent, b"\x20\x03\0\x87\0");
     assert!(rig.connection.is_closing());
 
@@ -123,7 +124,8 @@ fn a_connected_client_authenticates_again_while_other_packets_go_on() {
     let mut rig = Rig::v5(unlimited(), METHOD);
     rig.receive(&auth(0x19, b"\x15\0\x01M\x16\0\x01a"));
     assert_eq!(rig.receive(b"\xc0\0"), 0);
-    let (question, sent) = rig.answer(AuthAnswer::Continue { data: b"b".to_vec() });
+    let (question, sent) =
+        rig.answer(AuthAnswer::Continue { data: b"b".to_vec(), state: Box::default() });
     let AuthRequest::ReAuthenticate { client_id, method, data } = expect_auth(question) else {
         panic!("a re-authentication")
     };
@@ -132,10 +134,12 @@ fn a_connected_client_authenticates_again_while_other_packets_go_on() {
 
     assert_eq!(rig.request(b"\xc0\0"), Request::Ping);
     rig.receive(&auth(0x18, b"\x15\0\x01M\x16\0\x01c"));
-    let next = AuthRequest::Continue { method: "M".to_owned(), data: b"c".to_vec() };
+    let next = go_on(b"c", b"");
     let (question, sent) = rig.answer(Script.decide(&next));
     assert_eq!(expect_auth(question), next);
     assert_eq!(sent, auth(0x00, b"\x15\0\x01M\x16\0\x01d"));
+    let identify = rig.inputs.pop_front();
+    assert!(matches!(identify, Some(Input::Request(Request::Identify(_)))), "{identify:?}");
     assert!(rig.inputs.is_empty() && !rig.connection.is_closing());
     assert_eq!(rig.request(b"\xc0\0"), Request::Ping);
 }
@@ -150,6 +154,16 @@ fn a_failed_re_authentication_ends_the_connection() {
     assert!(rig.connection.is_closing());
 }
 
+#[test]
+fn whoever_authenticates_again_stays_the_same_user() {
+    let mut rig = Rig::v5(unlimited(), METHOD);
+    rig.receive(&auth(0x19, METHOD));
+    let identity = Identity { username: Some("bob".to_owned()), ..Identity::default() };
+    let (_, sent) = rig.answer(AuthAnswer::Accept { identity, data: None, valid_for: None });
+    assert_eq!(sent, b"\xe0\x01\x87");
+    assert!(rig.connection.is_closing());
+}
+
 // [MQTT-4.12.1-1]
 #[test]
 fn re_authentication_keeps_the_method_and_takes_turns() {
@@ -160,7 +174,7 @@ fn re_authentication_keeps_the_method_and_takes_turns() {
     }
     let mut rig = Rig::v5(unlimited(), with_method);
     rig.receive(&auth(0x19, METHOD));
-    rig.answer(AuthAnswer::Continue { data: Vec::new() });
+    rig.answer(AuthAnswer::Continue { data: Vec::new(), state: Box::default() });
     let (_, sent) = rig.fault(&auth(0x19, METHOD));
     assert_eq!(sent, b"\xe0\x01\x82");
 }
@@ -169,7 +183,7 @@ fn re_authentication_keeps_the_method_and_takes_turns() {
 #[test]
 fn an_auth_that_is_too_large_for_the_client_ends_the_exchange() {
     let connect = |bytes: u8| connect_v5(&[METHOD, &[0x27, 0, 0, 0, bytes]].concat(), b"c");
-    let answer = || AuthAnswer::Continue { data: b"b".to_vec() };
+    let answer = || AuthAnswer::Continue { data: b"b".to_vec(), state: Box::default() };
 
     let mut rig = Rig::new(unlimited());
     rig.receive(&connect(12));
@@ -185,7 +199,8 @@ fn authentication_data_is_as_long_as_its_length_field_can_tell_and_no_longer() {
     for (len, sent_first) in [(65_535, 0xf0), (65_536, 0x20)] {
         let mut rig = Rig::new(unlimited());
         rig.receive(&connect_v5(METHOD, b"c"));
-        let (_, sent) = rig.answer(AuthAnswer::Continue { data: vec![0; len] });
+        let (_, sent) =
+            rig.answer(AuthAnswer::Continue { data: vec![0; len], state: Box::default() });
         assert_eq!(sent[0], sent_first);
     }
 }
@@ -208,7 +223,7 @@ impl Script {
                 refused(ReasonCode::BadAuthenticationMethod)
             }
             AuthRequest::Begin { data, .. } if data == b"a" => {
-                AuthAnswer::Continue { data: b"b".to_vec() }
+                AuthAnswer::Continue { data: b"b".to_vec(), state: Box::default() }
             }
             AuthRequest::Continue { data, .. } if data == b"c" => accept(Some(b"d")),
             _ => refused(ReasonCode::NotAuthorized),
@@ -219,6 +234,15 @@ impl Script {
 fn begin(method: &str, data: &[u8]) -> AuthRequest {
     let client_id = crate::types::ClientId::new("c");
     AuthRequest::Begin { client_id, method: method.to_owned(), data: data.to_vec() }
+}
+
+fn go_on(data: &[u8], state: &[u8]) -> AuthRequest {
+    AuthRequest::Continue {
+        client_id: crate::types::ClientId::new("c"),
+        method: "M".to_owned(),
+        data: data.to_vec(),
+        state: state.into(),
+    }
 }
 
 fn auth(reason: u8, properties: &[u8]) -> Vec<u8> {

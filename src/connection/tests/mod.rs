@@ -97,7 +97,13 @@ impl Rig {
 
     fn refuse(&mut self, reason: ReasonCode) -> Vec<u8> {
         let mut output = Output::default();
-        self.connection.refuse(reason, &mut output);
+        self.connection.refuse(reason, "full", &mut output);
+        output.bytes
+    }
+
+    fn turn_away(&mut self, reason: ReasonCode, retry_after_secs: Option<u32>) -> Vec<u8> {
+        let mut output = Output::default();
+        self.connection.turn_away(reason, "full", retry_after_secs, &mut output);
         output.bytes
     }
 
@@ -187,12 +193,12 @@ fn string(text: &[u8]) -> Vec<u8> {
 }
 
 fn accept(data: Option<&[u8]>) -> AuthAnswer {
-    let identity = Identity { username: Some("ann".to_owned()) };
-    AuthAnswer::Accept { identity, data: data.map(<[u8]>::to_vec) }
+    let identity = Identity { username: Some("ann".to_owned()), ..Identity::default() };
+    AuthAnswer::Accept { identity, data: data.map(<[u8]>::to_vec), valid_for: None }
 }
 
 fn refused(reason: ReasonCode) -> AuthAnswer {
-    AuthAnswer::Refuse { reason }
+    AuthAnswer::Refuse { reason, why: "" }
 }
 
 fn connack(connack: ConnAck) -> Outgoing {

@@ -116,8 +116,32 @@ fn the_brokers_refusal_is_a_connack_of_the_version() {
     let mut rig = Rig::new(unlimited());
     rig.connect(&connect_v5(b"", b"c"));
     assert_eq!(rig.refuse(ReasonCode::ServerBusy), b"\x20\x03\0\x89\0");
-    let ended = Some(&Ended::Refused { reason: ReasonCode::ServerBusy });
+    let ended = Some(&Ended::Refused { reason: ReasonCode::ServerBusy, why: "full" });
     assert_eq!(rig.connection.ended(), ended);
+}
+
+// [MQTT-3.2.2-19]
+#[test]
+fn a_client_that_there_is_no_room_for_is_told_when_to_come_again_if_it_understands_that() {
+    let mut rig = Rig::new(unlimited());
+    rig.connect(CONNECT_V311);
+    assert_eq!(rig.turn_away(ReasonCode::ServerBusy, Some(15)), b"\x20\x02\0\x03");
+
+    let mut rig = Rig::new(unlimited());
+    rig.connect(&connect_v5(b"", b"c"));
+    let told = rig.turn_away(ReasonCode::ServerBusy, Some(15));
+    let property = b"\x26\0\x10retry-after-secs\0\x0215";
+    let expected = [&b"\x20\x1a\0\x89\x17"[..], property].concat();
+    assert_eq!(told, expected);
+
+    let mut rig = Rig::new(unlimited());
+    rig.connect(&connect_v5(b"", b"c"));
+    assert_eq!(rig.turn_away(ReasonCode::Banned, None), b"\x20\x03\0\x8a\0");
+
+    let mut rig = Rig::new(unlimited());
+    rig.connect(&connect_v5(b"\x27\0\0\0\x10", b"c"));
+    let bare = rig.turn_away(ReasonCode::ServerBusy, Some(15));
+    assert_eq!(bare, b"\x20\x03\0\x89\0", "it takes 16 bytes and no more");
 }
 
 // [MQTT-3.1.4-6], 3.1.1: [MQTT-3.1.4-5]

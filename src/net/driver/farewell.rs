@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Driver, Ending, Round, Scratch, Stage};
+use super::{Driver, Ending, Question, Round, Scratch, Stage};
 
 /// How long a client may take to read what was left for it when its connection ends.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
@@ -69,9 +69,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     pub(super) fn handle_time_up(&mut self) {
-        self.timer = None;
+        let deadline = self.timer.take().map(|timer| timer.deadline());
         match self.stage {
-            Stage::Serving => self.end(Ending::ConnectTimeout),
+            Stage::Serving => self.handle_authentication_time_up(deadline),
             Stage::Draining => {
                 self.end(Ending::FlushTimeout);
                 self.leave();
@@ -85,9 +85,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Some(fault) = self.fault.take() {
             self.connection.fault(&fault, &mut self.outbox.output);
         }
+        self.question = Question::default();
         self.shared.leave(&mut self.link);
         self.log_mistake();
-        let lost = self.broken.is_some() || matches!(self.ending, Some(Ending::Lost(_)));
+        let lost = self.broken.is_some() || self.ending.is_some_and(Ending::is_lost);
         self.stage = if lost { Stage::Over } else { Stage::Leaving(Farewell::Flush) };
     }
 

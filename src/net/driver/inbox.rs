@@ -56,6 +56,11 @@ impl Inbox {
         self.forget(taken);
     }
 
+    /// Whether nothing was left.
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Bytes of memory held.
     #[cfg(test)]
     pub fn capacity(&self) -> usize {

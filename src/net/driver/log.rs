@@ -2,6 +2,7 @@
 //! a mistake of the client.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::EscapeDebug;
 
 use super::{Driver, Ending};
@@ -15,7 +16,8 @@ impl<S> Driver<S> {
     pub(super) fn log_connected(&self, session_present: bool) {
         tracing::info!(
             client = %self.client(),
-            address = %self.peer.address,
+            address = %self.address(),
+            user = self.connection.username().map(|name| display(printable(name))),
             protocol = %self.protocol(),
             keep_alive_secs = self.connection.keep_alive_secs(),
             clean_start = self.clean_start,
@@ -24,9 +26,15 @@ impl<S> Driver<S> {
         );
     }
 
+    /// Once for a connection: who publishes too fast does it again and again.
+    pub(super) fn log_slowed_down(&self) {
+        let (client, address) = (self.client(), self.address());
+        tracing::warn!(%client, %address, "publishes faster than it may, and is read more slowly");
+    }
+
     /// A connection that came to nothing is no event for people: a port check, a scan.
     pub(super) fn log_disconnected(&self) {
-        let (client, address) = (self.client(), self.peer.address);
+        let (client, address) = (self.client(), self.address());
         let reason = self.reason();
         let (bytes_in, bytes_out) = (self.inbox.total, self.outbox.total);
         let secs = self.shared.clock.now().since(self.started).as_secs();
@@ -42,10 +50,10 @@ impl<S> Driver<S> {
         let refused = match self.connection.ended() {
             Some(Ended::Fault(_) | Ended::Refused { .. }) => true,
             Some(Ended::ByClient { .. } | Ended::ByServer { .. }) => false,
-            None => self.ending == Some(Ending::ConnectTimeout),
+            None => self.ending.is_some_and(Ending::is_mistake),
         };
         if refused && self.shared.mistakes.admit(self.shared.clock.now()) {
-            let (client, address) = (self.client(), self.peer.address);
+            let (client, address) = (self.client(), self.address());
             tracing::warn!(%client, %address, what = %self.reason(), "client at fault");
         }
     }
@@ -63,15 +71,19 @@ impl<S> Driver<S> {
         OrUnknown(self.connection.client_id().map(ClientId::as_str).map(printable))
     }
 
+    fn address(&self) -> OrUnknown<SocketAddr> {
+        OrUnknown(self.peer.address)
+    }
+
     fn protocol(&self) -> OrUnknown<Protocol> {
         OrUnknown(self.connection.protocol())
     }
 }
 
-/// The beginning of a client identifier, without what a terminal or a log reader would obey.
-fn printable(client_id: &str) -> EscapeDebug<'_> {
-    let end = client_id.char_indices().nth(CLIENT_ID_CHARS_MAX).map(|(at, _)| at);
-    client_id[..end.unwrap_or(client_id.len())].escape_debug()
+/// The beginning of a client identifier or a user name, without what a terminal or a log reader would obey.
+fn printable(name: &str) -> EscapeDebug<'_> {
+    let end = name.char_indices().nth(CLIENT_ID_CHARS_MAX).map(|(at, _)| at);
+    name[..end.unwrap_or(name.len())].escape_debug()
 }
 
 enum Reason<'a> {

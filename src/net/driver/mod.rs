@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,9 +9,12 @@ use tokio::time::Sleep;
 
 mod ending;
 mod farewell;
+mod gate;
 mod inbox;
 mod log;
 mod outbox;
+mod pacing;
+mod question;
 mod scratch;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod tests;
 pub use farewell::{FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX};
 pub use scratch::READ_BYTES;
 
+use super::doors::{Admission, Member};
 use super::seats::Seat;
 use super::shared::{Link, Shared, Traffic};
 use crate::auth::PeerInfo;
@@ -28,8 +31,10 @@ use crate::request::{Outgoing, Request};
 use crate::types::Timestamp;
 use ending::Ending;
 use farewell::Farewell;
+use gate::Gate;
 use inbox::Inbox;
 use outbox::Outbox;
+use question::Question;
 use scratch::Scratch;
 
 /// How often one poll goes round before other tasks of the thread get their turn.
@@ -44,7 +49,7 @@ const ROUNDS_PER_POLL: usize = 16;
 /// nothing is read: either side that is slow slows down the other and nobody else.
 pub struct Driver<S> {
     socket: S,
-    peer: Peer,
+    peer: PeerInfo,
     shared: Arc<Shared>,
     connection: Connection,
     link: Link,
@@ -52,6 +57,10 @@ pub struct Driver<S> {
     outbox: Outbox,
     /// What the broker did not take yet. Nothing is read while there are any.
     requests: VecDeque<Request>,
+    /// What the connection asked about credentials.
+    question: Question,
+    /// Where it is asked elsewhere what the client may do.
+    gate: Option<Box<Gate>>,
     /// To be told to the client when everything before it is handled.
     fault: Option<Fault>,
     /// The broker has more for the socket.
@@ -61,22 +70,16 @@ pub struct Driver<S> {
     ending: Option<Ending>,
     /// The write side failed: what the client sent before is still read.
     broken: Option<std::io::ErrorKind>,
-    /// Runs during the handshake and while closing. A connection that stands has no timer.
+    /// Runs during the handshake, while the client authenticates again, until credentials that expire
+    /// do, and while closing. Other connections that stand have no timer.
     timer: Option<Pin<Box<Sleep>>>,
     started: Timestamp,
     /// What the broker has been told of [`Self::traffic`].
     counted: Traffic,
     client_seat: Option<Seat>,
-    _seat: Seat,
-}
-
-/// Who is at the other end of a socket.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// For the log.
-    pub address: SocketAddr,
-    /// For the decision about its credentials.
-    pub info: PeerInfo,
+    /// What holds the client, where anything does that holds one client or one user.
+    member: Option<Box<Member>>,
+    admission: Admission,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,9 +102,9 @@ enum Round {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Serves `socket`, which holds `seat`. The time for its CONNECT begins here.
+    /// Serves `socket`, which was let in with `admission`. The time for its CONNECT begins here.
     /// To be called within a runtime.
-    pub fn new(socket: S, peer: Peer, shared: Arc<Shared>, seat: Seat) -> Self {
+    pub fn new(socket: S, peer: PeerInfo, shared: Arc<Shared>, admission: Admission) -> Self {
         Self {
             socket,
             peer,
@@ -110,6 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             requests: VecDeque::new(),
+            question: Question::default(),
+            gate: Gate::of(&shared).map(Box::new),
             fault: None,
             more: false,
             clean_start: false,
@@ -120,8 +125,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             started: shared.clock.now(),
             counted: Traffic::default(),
             client_seat: None,
+            member: None,
             shared,
-            _seat: seat,
+            admission,
         }
     }
 
@@ -152,16 +158,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn serve(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
         let whole = self.broken.is_none();
         self.write(cx);
+        let answered = self.poll_answer(cx, scratch) | self.poll_gate(cx, scratch);
         let read = self.read(cx, scratch);
+        self.tell_of_gate();
         let visited = self.visit(scratch);
         self.encode(scratch);
-        let moved = self.is_closing() && self.drain(scratch);
+        let moved = self.is_closing() && !self.is_gate_shut() && self.drain(scratch);
         self.write(cx);
         scratch.visit.wake_others();
 
         let pull = self.more && self.outbox.is_empty();
         let broke = whole && self.broken.is_some();
-        if read || visited || moved || pull || broke { Round::Again } else { Round::Wait }
+        if answered || read || visited || moved || pull || broke {
+            Round::Again
+        } else {
+            Round::Wait
+        }
     }
 
     /// Reads once, unless the broker still owes the client attention. Whether something came.
@@ -169,7 +181,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.is_closing() || !scratch.visit.requests.is_empty() {
             return false;
         }
-        if self.shared.must_pause(&self.link) {
+        if self.question.is_open() && !self.inbox.is_empty() {
+            return false;
+        }
+        let shut = self.is_gate_shut() || self.shared.must_pause(&self.link);
+        if shut || self.must_rest(cx) {
             return false;
         }
         let (shared, connection) = (&self.shared, &mut self.connection);
@@ -181,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.sort_all(scratch);
                 return true;
             }
-            Poll::Ready(Err(error)) => self.end(Ending::Lost(error.kind())),
+            Poll::Ready(Err(error)) => self.end(Ending::of(&error)),
             Poll::Pending => {
                 if let Some(kind) = self.broken {
                     self.end(Ending::Lost(kind));
@@ -194,32 +210,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Sorts what was received; goes on receiving behind each question about credentials.
     fn sort_all(&mut self, scratch: &mut Scratch) {
         while self.sort(scratch) {
-            let (shared, connection) = (&self.shared, &mut self.connection);
-            let inputs = &mut scratch.inputs;
-            self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
+            self.receive_left(scratch);
         }
+    }
+
+    fn receive_left(&mut self, scratch: &mut Scratch) {
+        let (shared, connection) = (&self.shared, &mut self.connection);
+        let inputs = &mut scratch.inputs;
+        self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
     }
 
     /// Whether there was a question, answered now, behind which more may be received.
     fn sort(&mut self, scratch: &mut Scratch) -> bool {
         let mut asked = false;
         while let Some(input) = scratch.inputs.pop_front() {
-            match input {
-                Input::Request(request) => scratch.visit.requests.push_back(request),
-                Input::Connect(connect) => {
-                    self.clean_start = connect.clean_start;
-                    scratch.visit.connect = Some(connect);
-                }
-                Input::Auth(question) => {
-                    let answer = self.shared.authenticator.decide(&question, self.peer.info);
-                    let output = &mut self.outbox.output;
-                    self.connection.handle_auth(answer, &mut scratch.inputs, output);
-                    asked = true;
-                }
-                Input::Fault(fault) => self.fault = Some(fault),
+            if let Some(input) = self.let_through(input) {
+                asked |= self.sort_one(input, scratch);
             }
         }
         asked
+    }
+
+    fn sort_one(&mut self, input: Input, scratch: &mut Scratch) -> bool {
+        match input {
+            Input::Request(request) => {
+                let request = self.pace(request);
+                scratch.visit.requests.push_back(request);
+            }
+            Input::Connect(_) if self.refuses_will(scratch) => {}
+            Input::Connect(mut connect) => {
+                connect.origin = self.peer.origin();
+                self.clean_start = connect.clean_start;
+                scratch.visit.connect = self.admit(connect);
+            }
+            Input::Auth(question) => {
+                return self.turn_away(&question) || self.ask(&question, scratch);
+            }
+            Input::Fault(fault) => self.fault = Some(fault),
+        }
+        false
     }
 
     /// Visits the broker if there is a reason to. Whether that changed anything.
@@ -236,8 +265,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.shared.visit(&mut self.link, visit, room);
         self.more = visit.more;
         if is_new && self.link.conn.is_some() {
-            self.timer = None;
+            self.time_credentials();
             self.client_seat = self.shared.clients.take();
+            self.admission.handle_authenticated();
         }
         is_new || visit.requests.len() < brought || !visit.outgoing.is_empty()
     }
@@ -247,14 +277,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         for outgoing in visit.outgoing.drain(..) {
             match &outgoing {
                 Outgoing::ConnAck(connack) => self.log_connected(connack.session_present),
-                Outgoing::Close { .. } => visit.requests.clear(),
+                Outgoing::Close { .. } => {
+                    visit.requests.clear();
+                    self.gate.iter_mut().for_each(|gate| gate.clear());
+                }
                 _ => {}
             }
             self.connection.encode(outgoing, visit.now, &mut self.outbox.output);
         }
         if let Some(reason) = visit.refused.take() {
             visit.requests.clear();
-            self.connection.refuse(reason, &mut self.outbox.output);
+            self.clear_gate();
+            let why = "its CONNECT was not accepted";
+            self.connection.refuse(reason, why, &mut self.outbox.output);
         }
     }
 
@@ -274,6 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn end(&mut self, ending: Ending) {
+        self.clear_gate();
         self.ending.get_or_insert(ending);
     }
 }

@@ -1,5 +1,4 @@
 use super::{Context, Delivery, Dropped, Outbound, Outgoing, ReasonCode, State};
-use crate::session::DropCause;
 
 impl Outbound {
     /// What an earlier connection left unfinished. PUBREL first: unlike PUBLISH it does not wait
@@ -36,10 +35,11 @@ impl Outbound {
                 self.resent += 1;
                 continue;
             };
-            if context.is_too_large(message, entry.qos, &entry.subscription_ids) {
-                // The client takes less than on the connection before (`[MQTT-3.1.2-25]`).
+            // The client may take less than on the connection before (`[MQTT-3.1.2-25]`).
+            let cause = context.cause_to_stop(message, entry.qos, &entry.subscription_ids);
+            if let Some(cause) = cause {
                 let number = self.settle_in_flight(self.resent);
-                dropped.push(Dropped { number: Some(number), cause: DropCause::TooLarge });
+                dropped.push(Dropped { number: Some(number), cause });
                 self.gate_drops(context.recorded);
                 continue;
             }

@@ -76,6 +76,6 @@ fn reserving() -> Outbound {
     outbound
 }
 
-fn durable(lsn: u64) -> Context {
+fn durable(lsn: u64) -> Context<'static> {
     Context { durable: Lsn(lsn), ..context() }
 }

@@ -110,6 +110,16 @@ pub enum CommitState {
     Failed(String),
 }
 
+/// How the store's thread gets on. It is alive if it is idle, or has taken a turn since it was asked
+/// last; a store that is full is tried again and again, and each attempt is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitPulse {
+    /// Steps that it has taken.
+    pub turns: u64,
+    /// Nothing waits for it, and it waits for work.
+    pub idle: bool,
+}
+
 /// Microseconds since any moment that stays the same.
 pub type Micros = Box<dyn Fn() -> u64 + Send>;
 
@@ -227,6 +237,11 @@ impl Commits {
     /// Whether batches become durable.
     pub fn state(&self) -> CommitState {
         self.pipeline.state()
+    }
+
+    /// How the store's thread gets on. Without one nothing is ever waiting.
+    pub fn pulse(&self) -> CommitPulse {
+        self.pipeline.pulse()
     }
 
     /// What commits have cost so far.

@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::cancel::{Before, cancel};
 use super::fold::cost_of;
-use super::{CommitSettings, CommitState, CommitStats};
+use super::{CommitPulse, CommitSettings, CommitState, CommitStats};
 use crate::journal::{Batch, Change, Load};
 use crate::types::Lsn;
 
@@ -22,6 +22,8 @@ pub struct Pipeline {
     waiting_bytes: AtomicUsize,
     /// Everything up to it is.
     pub durable: AtomicU64,
+    /// Steps that the thread has taken.
+    turns: AtomicU64,
     /// Locked for a moment, by the thread after each write and by readers.
     pub stats: Mutex<CommitStats>,
     pub settings: CommitSettings,
@@ -33,6 +35,8 @@ struct Waiting {
     loads: VecDeque<Load>,
     state: CommitState,
     stopping: bool,
+    /// The thread waits for work.
+    resting: bool,
 }
 
 /// How long the thread waits for work.
@@ -75,11 +79,13 @@ impl Pipeline {
                 loads: VecDeque::new(),
                 state,
                 stopping: false,
+                resting: true,
             }),
             work: Condvar::new(),
             urgent: Condvar::new(),
             waiting_bytes: AtomicUsize::new(0),
             durable: AtomicU64::new(last.0),
+            turns: AtomicU64::new(0),
             stats: Mutex::new(CommitStats::default()),
             settings,
         }
@@ -108,6 +114,7 @@ impl Pipeline {
 
     /// The load that has waited longest.
     pub fn next_load(&self) -> Option<Load> {
+        self.note_turn();
         self.waiting.lock().loads.pop_front()
     }
 
@@ -133,6 +140,8 @@ impl Pipeline {
     /// All that is waiting, or comes while the thread has the patience.
     pub fn next(&self, wait: Wait) -> Work {
         let mut waiting = self.waiting.lock();
+        self.note_turn();
+        waiting.resting = true;
         if waiting.batches.is_empty() && waiting.loads.is_empty() && !waiting.stopping {
             match wait {
                 Wait::No => {}
@@ -140,6 +149,7 @@ impl Pipeline {
                 Wait::ForWork => self.work.wait(&mut waiting),
             }
         }
+        waiting.resting = false;
         match (waiting.batches.is_empty(), waiting.stopping) {
             (false, _) => Work::Commit(self.take(&mut waiting)),
             (true, false) => Work::Idle,
@@ -147,8 +157,21 @@ impl Pipeline {
         }
     }
 
+    /// The thread has taken a step: it is not held up for good.
+    pub fn note_turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How the thread gets on.
+    pub fn pulse(&self) -> CommitPulse {
+        let waiting = self.waiting.lock();
+        let idle = waiting.resting && waiting.batches.is_empty() && waiting.loads.is_empty();
+        CommitPulse { turns: self.turns.load(Ordering::Relaxed), idle }
+    }
+
     /// Waits until the store may be tried again. Returns whether the end is near.
     pub fn wait_for_room(&self) -> bool {
+        self.note_turn();
         let mut waiting = self.waiting.lock();
         if !waiting.stopping && waiting.loads.is_empty() {
             self.urgent.wait_for(&mut waiting, self.settings.retry);

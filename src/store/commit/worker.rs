@@ -268,6 +268,7 @@ impl Worker {
     }
 
     fn note_step(&self, step: &Step, micros: u64) {
+        self.pipeline.note_turn();
         let mut stats = self.pipeline.stats.lock();
         stats.fold_steps += 1;
         stats.rounds += u64::from(step.stored.is_some());

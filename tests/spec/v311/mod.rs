@@ -1,5 +1,5 @@
 //! MQTT 3.1.1, and what 3.1 does otherwise. Statements that no server can violate are listed in
-//! `client-only-3.1.1.txt`, those about transports that are not there yet in `later-3.1.1.txt`.
+//! `client-only-3.1.1.txt`, those about what the server does not have yet in `later-3.1.1.txt`.
 
 mod level_3;
 mod s1_data;
@@ -24,6 +24,7 @@ mod s4_4_resend;
 mod s4_6_order;
 mod s4_7_topics;
 mod s4_8_errors;
+mod s6_websocket;
 
 use crate::common::{Client, QoS, V311, World, packet, string};
 

@@ -106,7 +106,7 @@ fn further_checks_answer_with_a_return_code_and_close() {
         (ReasonCode::BadUserNameOrPassword, 4),
         (ReasonCode::NotAuthorized, 5),
     ] {
-        let world = World::new().authenticated_by(move |_| AuthAnswer::Refuse { reason });
+        let world = World::new().authenticated_by(move |_| AuthAnswer::Refuse { reason, why: "" });
         let connect = connect_bytes(CLEAN, &[b"\0\x01c"]);
         assert_connect(&world, &connect, &[0x20, 2, 0, code]).expect_closed();
     }
@@ -132,8 +132,10 @@ fn a_connect_that_is_refused_does_not_end_the_older_connection() {
     let world = World::new().authenticated_by({
         let mut first = true;
         move |_| match std::mem::take(&mut first) {
-            true => AuthAnswer::Accept { identity: Default::default(), data: None },
-            false => AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized },
+            true => {
+                AuthAnswer::Accept { identity: Default::default(), data: None, valid_for: None }
+            }
+            false => AuthAnswer::Refuse { reason: ReasonCode::NotAuthorized, why: "" },
         }
     });
     let mut older = world.connect(V311, "client").open();
@@ -168,7 +170,7 @@ fn what_follows_a_connect_that_is_refused_is_not_processed() {
 #[test]
 fn what_follows_a_connect_with_wrong_credentials_is_not_processed() {
     let reason = ReasonCode::NotAuthorized;
-    let world = World::new().authenticated_by(move |_| AuthAnswer::Refuse { reason });
+    let world = World::new().authenticated_by(move |_| AuthAnswer::Refuse { reason, why: "" });
     let connect = connect_bytes(CLEAN, &[b"\0\x01c"]);
     let retained = packet(0x31, &[b"\0\x01tx"]);
 

@@ -111,7 +111,7 @@ fn where_an_identifier_is_required_its_absence_is_answered_with_return_code_2() 
 #[test]
 fn an_identifier_that_the_authentication_refuses_is_answered_with_return_code_2() {
     let reason = ReasonCode::ClientIdentifierNotValid;
-    let world = World::new().authenticated_by(move |_| AuthAnswer::Refuse { reason });
+    let world = World::new().authenticated_by(move |_| AuthAnswer::Refuse { reason, why: "" });
     let connect = connect_bytes(CLEAN, &[b"\0\x01c"]);
 
     assert_connect(&world, &connect, b"\x20\x02\0\x02").expect_closed();
@@ -123,6 +123,6 @@ fn accept_all(
     let asked = asked.clone();
     move |request| {
         asked.borrow_mut().push(request);
-        AuthAnswer::Accept { identity: Identity::default(), data: None }
+        AuthAnswer::Accept { identity: Identity::default(), data: None, valid_for: None }
     }
 }

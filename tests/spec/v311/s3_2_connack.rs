@@ -79,8 +79,10 @@ fn a_refusal_has_no_session_and_closes_the_connection() {
     let mut refusing = false;
     let world =
         World::new().authenticated_by(move |_| match std::mem::replace(&mut refusing, true) {
-            false => AuthAnswer::Accept { identity: Default::default(), data: None },
-            true => AuthAnswer::Refuse { reason: ReasonCode::BadUserNameOrPassword },
+            false => {
+                AuthAnswer::Accept { identity: Default::default(), data: None, valid_for: None }
+            }
+            true => AuthAnswer::Refuse { reason: ReasonCode::BadUserNameOrPassword, why: "" },
         });
     world.connect(V311, "c").clean(false).open().disconnect();
 

@@ -42,3 +42,4 @@ mod s4_6_ordering;
 mod s4_7_topics;
 mod s4_8_shared;
 mod s4_9_flow_control;
+mod s6_websocket;

@@ -86,9 +86,9 @@ fn in_exchange(maximum_packet_size: u32) -> Client {
 fn two_rounds(request: AuthRequest) -> AuthAnswer {
     match request {
         AuthRequest::Continue { .. } => {
-            AuthAnswer::Accept { identity: Identity::default(), data: None }
+            AuthAnswer::Accept { identity: Identity::default(), data: None, valid_for: None }
         }
-        _ => AuthAnswer::Continue { data: b"b".to_vec() },
+        _ => AuthAnswer::Continue { data: b"b".to_vec(), state: Box::default() },
     }
 }
 

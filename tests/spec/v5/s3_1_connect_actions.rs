@@ -143,8 +143,8 @@ fn only_with_password(request: fulmar::request::AuthRequest) -> AuthAnswer {
         fulmar::request::AuthRequest::Credentials { password: Some(given), .. }
             if given == b"right" =>
         {
-            AuthAnswer::Accept { identity: Default::default(), data: None }
+            AuthAnswer::Accept { identity: Default::default(), data: None, valid_for: None }
         }
-        _ => AuthAnswer::Refuse { reason: NotAuthorized },
+        _ => AuthAnswer::Refuse { reason: NotAuthorized, why: "" },
     }
 }

@@ -211,7 +211,10 @@ fn without_problem_information_messages_keep_their_user_properties() {
 #[test]
 fn a_client_that_authenticates_may_send_only_auth_and_disconnect_before_connack() {
     for packet in [&b"\x30\x04\0\x01t\0"[..], b"\x82\x07\0\x01\0\0\x01t\0", b"\xc0\x00"] {
-        let world = World::new().authenticated_by(|_| AuthAnswer::Continue { data: b"?".to_vec() });
+        let world = World::new().authenticated_by(|_| AuthAnswer::Continue {
+            data: b"?".to_vec(),
+            state: Box::default(),
+        });
         let mut watcher = world.connect_raw();
         let connecting = world.connect(V5, "client");
         let mut client = connecting.with(|it| it.authentication_method = Some("riddle")).send();
@@ -228,7 +231,8 @@ fn a_client_that_authenticates_may_send_only_auth_and_disconnect_before_connack(
 // [MQTT-3.1.4-2]
 #[test]
 fn a_client_that_fails_a_check_is_refused_and_closed() {
-    let world = World::new().authenticated_by(|_| AuthAnswer::Refuse { reason: NotAuthorized });
+    let world =
+        World::new().authenticated_by(|_| AuthAnswer::Refuse { reason: NotAuthorized, why: "" });
     let connack = world.connect(V5, "client").credentials("user", "guess").refused();
     assert_eq!(connack.reason, NotAuthorized);
     assert_eq!(world.shell().borrow().broker.sessions(), 0);

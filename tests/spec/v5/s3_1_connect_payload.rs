@@ -12,7 +12,7 @@ fn the_fields_of_the_payload_are_read_in_their_order() {
     let log = asked.clone();
     let world = World::new().authenticated_by(move |request: AuthRequest| {
         log.borrow_mut().push(request);
-        AuthAnswer::Accept { identity: Identity::default(), data: None }
+        AuthAnswer::Accept { identity: Identity::default(), data: None, valid_for: None }
     });
     let mut watcher = world.connect(V5, "watcher").open();
     watcher.subscribe("will", AtMostOnce);

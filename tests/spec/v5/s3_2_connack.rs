@@ -167,8 +167,8 @@ fn refusing(
 ) -> impl FnMut(AuthRequest) -> AuthAnswer + 'static {
     move |request| match request {
         AuthRequest::Credentials { password: Some(given), .. } if given == password.as_bytes() => {
-            AuthAnswer::Refuse { reason }
+            AuthAnswer::Refuse { reason, why: "" }
         }
-        _ => AuthAnswer::Accept { identity: Default::default(), data: None },
+        _ => AuthAnswer::Accept { identity: Default::default(), data: None, valid_for: None },
     }
 }

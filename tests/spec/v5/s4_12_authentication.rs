@@ -112,7 +112,10 @@ fn a_client_without_method_gets_neither_auth_nor_a_method() {
     assert_eq!(client.connack.authentication_method, None);
     assert_eq!(client.connack.authentication_data, None);
 
-    let world = World::new().authenticated_by(|_| AuthAnswer::Continue { data: b"who?".to_vec() });
+    let world = World::new().authenticated_by(|_| AuthAnswer::Continue {
+        data: b"who?".to_vec(),
+        state: Box::default(),
+    });
     assert_eq!(world.connect(V5, "client").refused().reason, NotAuthorized);
 }
 
@@ -185,7 +188,7 @@ fn script(request: AuthRequest) -> AuthAnswer {
         AuthRequest::Begin { data, .. } | AuthRequest::ReAuthenticate { data, .. } => {
             match &data[..] {
                 b"banned" => refuse(ReasonCode::Banned),
-                _ => AuthAnswer::Continue { data: b"who?".to_vec() },
+                _ => AuthAnswer::Continue { data: b"who?".to_vec(), state: Box::default() },
             }
         }
         AuthRequest::Continue { data, .. } if data == b"me" => accept(Some(b"welcome".to_vec())),
@@ -194,11 +197,11 @@ fn script(request: AuthRequest) -> AuthAnswer {
 }
 
 fn accept(data: Option<Vec<u8>>) -> AuthAnswer {
-    AuthAnswer::Accept { identity: Identity::default(), data }
+    AuthAnswer::Accept { identity: Identity::default(), data, valid_for: None }
 }
 
 fn refuse(reason: ReasonCode) -> AuthAnswer {
-    AuthAnswer::Refuse { reason }
+    AuthAnswer::Refuse { reason, why: "" }
 }
 
 fn begin(world: &World) -> Client {

@@ -10,7 +10,7 @@ use fulmar::server::Running;
 #[test]
 fn the_server_speaks_mqtt_over_tcp() {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listeners = vec![Listener { address, ..Listener::default() }];
+    let listeners = vec![Listener::at(address)];
     let server = Running::start(Config { listeners, ..Config::in_memory() }).expect("a free port");
     let mut socket = TcpStream::connect(server.addresses()[0]).expect("the server listens");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a time above zero");

@@ -1,5 +1,9 @@
 //! The driver over in-memory pipes, in virtual time.
 
+mod credentials;
+mod gate;
+mod protection;
+mod pulse;
 mod stage;
 mod store;
 
@@ -13,10 +17,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::auth::NoCredentials;
+use crate::auth::{Authenticator, NoCredentials};
 use crate::broker::{Broker, Settings};
 use crate::connection::Limits;
-use crate::net::{PULL_BYTES_MAX, Seats};
+use crate::net::PULL_BYTES_MAX;
 use stage::*;
 
 const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
@@ -29,6 +33,7 @@ const SUBACK: [u8; 5] = [0x90, 3, 0, 1, 0];
 /// PUBLISH of `x` to `t` at QoS 0.
 const PUBLISH: [u8; 6] = [0x30, 4, 0, 1, b't', b'x'];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const RE_AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn idle_connections_own_no_buffers() {
@@ -298,10 +303,16 @@ async fn a_disconnect_counts_though_the_socket_takes_no_more_bytes() {
 async fn a_seat_is_free_again_when_its_connection_is_over() {
     let server = TestServer::start();
     let (client, task) = server.connected("c").await;
-    assert_eq!((server.shared.connections.taken(), server.shared.clients.taken()), (1, 1));
+    assert_eq!(
+        (server.shared.doorkeeper.connections.taken(), server.shared.clients.taken()),
+        (1, 1)
+    );
 
     drop(client);
     task.await.expect("over");
 
-    assert_eq!((server.shared.connections.taken(), server.shared.clients.taken()), (0, 0));
+    assert_eq!(
+        (server.shared.doorkeeper.connections.taken(), server.shared.clients.taken()),
+        (0, 0)
+    );
 }

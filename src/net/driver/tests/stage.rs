@@ -1,21 +1,55 @@
 //! A server in virtual time whose clients are pipes.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{OnceLock, Weak};
 
 use super::*;
-use crate::net::{Clock, Setup};
+use crate::auth::Authorizer;
+use crate::net::{Clock, Door, DoorLimits, DoorkeeperSettings, Setup};
 use crate::store::{CommitSettings, Commits, Store};
 use crate::types::Lsn;
 
+/// Where all clients come from.
+pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 50_000);
+
 pub struct TestServer {
     pub shared: Arc<Shared>,
+    door: Arc<Door>,
 }
 
 impl TestServer {
     pub fn start() -> Self {
+        Self::with(NoCredentials)
+    }
+
+    pub fn with(authenticator: impl Authenticator + 'static) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        Self { shared: Arc::new(Shared::new(broker, Commits::none(), clock, setup())) }
+        Self::around(broker, clock, setup(authenticator), DoorLimits::default())
+    }
+
+    /// With limits.
+    pub fn guarded(
+        authenticator: impl Authenticator + 'static,
+        doorkeeper: DoorkeeperSettings,
+        door: DoorLimits,
+    ) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(settings(), 1, clock.now());
+        Self::around(broker, clock, Setup { doorkeeper, ..setup(authenticator) }, door)
+    }
+
+    fn around(broker: Broker, clock: Clock, setup: Setup, door: DoorLimits) -> Self {
+        let shared = Arc::new(Shared::new(broker, Commits::none(), clock, setup));
+        Self { door: shared.doorkeeper.door(door), shared }
+    }
+
+    /// Which asks `authorizer` what clients may do.
+    pub fn with_authorizer(authorizer: Arc<dyn Authorizer>, known_max: usize) -> Self {
+        let clock = Clock::start();
+        let broker = Broker::new(settings(), 1, clock.now());
+        let setup = Setup { authorizer: Some((authorizer, known_max)), ..setup(NoCredentials) };
+        Self::around(broker, clock, setup, DoorLimits::default())
     }
 
     /// With a broker that keeps everything in `store`.
@@ -31,18 +65,16 @@ impl TestServer {
         });
         let commits = Commits::start(store, Lsn::NONE, commits, Box::new(|| 0), on_event);
         let commits = commits.expect("started");
-        let shared = Arc::new(Shared::new(broker, commits, clock, setup()));
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
         owner.set(Arc::downgrade(&shared)).expect("the first");
-        Self { shared }
+        Self { door: shared.doorkeeper.door(DoorLimits::default()), shared }
     }
 
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
-        let peer = Peer {
-            address: SocketAddr::from(([127, 0, 0, 1], 1)),
-            info: PeerInfo { allow_anonymous: true },
-        };
-        let seat = Seats::take(&self.shared.connections).expect("seats enough");
-        Driver::new(socket, peer, Arc::clone(&self.shared), seat)
+        let address = Some(PEER);
+        let peer = PeerInfo { address, allow_anonymous: true, ..PeerInfo::default() };
+        let admission = self.door.admit(address).expect("room enough");
+        Driver::new(socket, peer, Arc::clone(&self.shared), admission)
     }
 
     pub fn open(&self) -> (DuplexStream, JoinHandle<()>) {
@@ -56,15 +88,24 @@ impl TestServer {
         expect(&mut client, &CONNACK).await;
         (client, task)
     }
+
+    /// So many seconds from now the broker looks what is due.
+    pub fn pass_secs(&self, secs: u64) {
+        self.shared.act(|core, now, actions| {
+            core.broker.handle_deadline(now.plus_secs(secs), actions);
+        });
+    }
 }
 
-fn setup() -> Setup {
+fn setup(authenticator: impl Authenticator + 'static) -> Setup {
     Setup {
         limits: Limits::default(),
         durability: "memory",
-        authenticator: Box::new(NoCredentials),
+        authenticator: Box::new(authenticator),
+        authorizer: None,
         connect_timeout: CONNECT_TIMEOUT,
-        connections_max: 1000,
+        re_authentication_timeout: RE_AUTHENTICATION_TIMEOUT,
+        doorkeeper: DoorkeeperSettings::unlimited(),
         mistakes_per_second: 1000,
     }
 }
@@ -129,6 +170,13 @@ pub fn connect(client_id: &str) -> Vec<u8> {
     connect_with(0x02, &[client_id])
 }
 
+/// CONNECT with a keep alive in seconds.
+pub fn connect_for_secs(client_id: &str, keep_alive_secs: u8) -> Vec<u8> {
+    let mut packet = connect(client_id);
+    packet[11] = keep_alive_secs;
+    packet
+}
+
 /// The same with a will: `x` to `t`.
 pub fn connect_with_will(client_id: &str) -> Vec<u8> {
     connect_with(0x06, &[client_id, "t", "x"])
@@ -171,6 +219,8 @@ pub fn settings() -> Settings {
         share_strategy: crate::subscriptions::ShareStrategy::RoundRobin,
         retained: crate::retained::RetainedLimits { messages_max: 100, bytes_max: 100_000 },
         cached_topics_max: 100,
+        access_rules: true,
+        access_decisions_max: 4,
         replies_max: 100,
         work_max: 1000,
         sys_interval_secs: 0,

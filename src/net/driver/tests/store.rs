@@ -123,20 +123,6 @@ impl TestServer {
         tokio::task::yield_now().await;
         (client, task)
     }
-
-    /// So many seconds from now the broker looks what is due.
-    fn pass_secs(&self, secs: u64) {
-        self.shared.act(|core, now, actions| {
-            core.broker.handle_deadline(now.plus_secs(secs), actions);
-        });
-    }
-}
-
-/// CONNECT with a keep alive in seconds.
-fn connect_for_secs(client_id: &str, keep_alive_secs: u8) -> Vec<u8> {
-    let mut packet = connect(client_id);
-    packet[11] = keep_alive_secs;
-    packet
 }
 
 async fn wait_until(is_so: impl Fn() -> bool) {

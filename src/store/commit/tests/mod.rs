@@ -8,6 +8,7 @@ mod folding;
 mod loading;
 mod measure;
 mod model;
+mod pulse;
 mod scenario;
 mod threads;
 

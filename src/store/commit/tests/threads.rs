@@ -316,7 +316,7 @@ fn whoever_is_told_may_be_the_last_owner() {
     assert_eq!(heard.recv(), Ok(()));
 }
 
-fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Lsn>) {
+pub fn start(store: Box<dyn Store>, settings: CommitSettings) -> (Commits, mpsc::Receiver<Lsn>) {
     let (told, heard) = mpsc::channel();
     let on_event = Box::new(move |event| tell(&told, event));
     let commits = Commits::start(store, Lsn::NONE, settings, Box::new(|| 0), on_event);
@@ -344,12 +344,12 @@ fn tell(durable: &mpsc::Sender<Lsn>, event: Event) {
     }
 }
 
-fn settings() -> CommitSettings {
+pub fn settings() -> CommitSettings {
     CommitSettings { retry: Duration::from_millis(1), ..CommitSettings::default() }
 }
 
 /// Session numbers of one length, so that each batch costs the same.
-fn batch(lsn: u64) -> Batch {
+pub fn batch(lsn: u64) -> Batch {
     let client_id = ClientId::new("c");
     let session = SessionNumber(lsn);
     let changes = vec![Change::SessionOpened { session, client_id, expiry_secs: 60 }];

@@ -1,0 +1,59 @@
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::{Facts, Tls};
+use crate::auth::Certificate;
+use crate::net::dismiss;
+use crate::types::Timestamp;
+
+/// Does the server's part of the handshake over `socket`. What comes of it is the encrypted
+/// connection and the client's certificate, if it has shown one: it is one of those that `tls`
+/// trusts, and the client has its key.
+///
+/// # Errors
+///
+/// What went wrong; the client has been told by an alert as far as it listened.
+pub async fn handshake<S>(
+    tls: &Tls,
+    socket: S,
+    now: Timestamp,
+) -> io::Result<(TlsStream<S>, Option<Arc<Certificate>>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match TlsAcceptor::from(tls.config()).accept(socket).into_fallible().await {
+        Ok(stream) => {
+            let certificate = certificate_of(&stream, now)?;
+            Ok((stream, certificate))
+        }
+        Err((error, socket)) => {
+            // Only where there was an alert to send: the others have gone themselves.
+            if error.kind() == io::ErrorKind::InvalidData {
+                tokio::spawn(dismiss(socket));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A client that resumes a session does not show its certificate again, so nobody has looked
+/// whether it is still valid.
+fn certificate_of<S>(
+    stream: &TlsStream<S>,
+    now: Timestamp,
+) -> io::Result<Option<Arc<Certificate>>> {
+    let Some([first, ..]) = stream.get_ref().1.peer_certificates() else { return Ok(None) };
+    let facts = Facts::read(first).ok_or_else(|| invalid("a certificate that cannot be read"))?;
+    if facts.holder.not_after < now {
+        return Err(invalid("a session of a certificate that has expired"));
+    }
+    Ok(Some(Arc::new(facts.holder)))
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

@@ -1,0 +1,293 @@
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+
+use super::Violation;
+use super::frames::{Frames, Wish};
+
+/// Most bytes of MQTT in one frame to a client.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// An open WebSocket as a stream of the bytes in it. While nothing is under way it holds no buffer.
+#[derive(Debug)]
+pub struct WebSocket<S> {
+    socket: S,
+    frames: Frames,
+    /// A frame that was begun, and how much of it was sent.
+    out: Vec<u8>,
+    sent: usize,
+    /// The answer to a PING, until there is room for it.
+    pong: Option<Vec<u8>>,
+    /// Our close was put into `out`.
+    closing: bool,
+}
+
+impl<S> WebSocket<S> {
+    /// The WebSocket that was opened over `socket`; longer messages than `message_bytes_max` end it.
+    pub fn new(socket: S, message_bytes_max: u64) -> Self {
+        let frames = Frames::new(message_bytes_max);
+        Self { socket, frames, out: Vec::new(), sent: 0, pong: None, closing: false }
+    }
+
+    fn begin_frame(&mut self, opcode: OpCode, payload: &[IoSlice<'_>], length: usize) {
+        let header = FrameHeader { opcode, ..FrameHeader::default() };
+        let total = header.len(length as u64) + length;
+        self.out = Vec::with_capacity(total);
+        header.format(length as u64, &mut self.out).expect("memory takes what is written to it");
+        for slice in payload {
+            let room = total - self.out.len();
+            self.out.extend_from_slice(&slice[..slice.len().min(room)]);
+        }
+    }
+
+    fn begin_close(&mut self, code: Option<[u8; 2]>) {
+        self.closing = true;
+        let code = code.unwrap_or_default();
+        let length = if code == [0, 0] { 0 } else { code.len() };
+        self.begin_frame(OpCode::Control(Control::Close), &[IoSlice::new(&code)], length);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Sends what was begun and what is owed.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while self.sent < self.out.len() {
+                let count =
+                    ready!(Pin::new(&mut self.socket).poll_write(cx, &self.out[self.sent..]))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.sent += count;
+            }
+            (self.out, self.sent) = (Vec::new(), 0);
+            match self.pong.take().filter(|_| !self.closing) {
+                Some(pong) => {
+                    let opcode = OpCode::Control(Control::Pong);
+                    self.begin_frame(opcode, &[IoSlice::new(&pong)], pong.len());
+                }
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// Answers as far as there is room. What there is no room for goes before the next write.
+    fn grant(&mut self, wishes: Vec<Wish>, cx: &mut Context<'_>) -> io::Result<()> {
+        for wish in wishes {
+            match wish {
+                Wish::Pong(payload) => self.pong = Some(payload),
+                Wish::Close(code) if !self.closing && self.poll_send(cx)?.is_ready() => {
+                    self.begin_close(code);
+                }
+                Wish::Close(_) => {}
+            }
+        }
+        if self.poll_send(cx)?.is_ready() {
+            // What is not flushed now goes with the next write.
+            let _ = Pin::new(&mut self.socket).poll_flush(cx)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the client what it did wrong, if there is room for that.
+    fn refuse(&mut self, violation: Violation, cx: &mut Context<'_>) -> io::Error {
+        if !self.closing && matches!(self.poll_send(cx), Poll::Ready(Ok(()))) {
+            let code: u16 = violation.close_code().into();
+            self.begin_close(Some(code.to_be_bytes()));
+            // The violation is the error to report, whatever becomes of the last words.
+            if matches!(self.poll_send(cx), Poll::Ready(Ok(()))) {
+                let _ = Pin::new(&mut self.socket).poll_flush(cx);
+            }
+        }
+        io::Error::new(io::ErrorKind::InvalidData, violation)
+    }
+
+    fn poll_write_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_send(cx))?;
+        if self.closing {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let length = slices.iter().map(|slice| slice.len()).sum::<usize>().min(FRAME_BYTES_MAX);
+        if length > 0 {
+            self.begin_frame(OpCode::Data(Data::Binary), slices, length);
+            // The frame is ours now, whether or not the socket takes it at once.
+            if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+                return Poll::Ready(Err(error));
+            }
+        }
+        Poll::Ready(Ok(length))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        while !this.frames.is_closed() {
+            let mut read = ReadBuf::new(buffer.initialize_unfilled());
+            ready!(Pin::new(&mut this.socket).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut wishes = Vec::new();
+            let decoded = this.frames.decode(read.filled_mut(), &mut wishes);
+            let count = decoded.map_err(|violation| this.refuse(violation, cx))?;
+            this.grant(wishes, cx)?;
+            if count > 0 {
+                buffer.advance(count);
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write_frame(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write_frame(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_send(cx))?;
+        Pin::new(&mut this.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_send(cx))?;
+        if !this.closing {
+            let code: u16 = CloseCode::Normal.into();
+            this.begin_close(Some(code.to_be_bytes()));
+            ready!(this.poll_send(cx))?;
+        }
+        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        Pin::new(&mut this.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    const MESSAGE_BYTES_MAX: u64 = 1 << 20;
+
+    #[tokio::test]
+    async fn what_is_written_arrives_in_binary_frames() {
+        let (mut near, mut far) = open(64);
+        let reading = tokio::spawn(async move {
+            let mut arrived = Vec::new();
+            far.read_to_end(&mut arrived).await.map(|_| arrived)
+        });
+
+        near.write_all(b"hello").await.expect("open");
+        near.write_all(&vec![7; 300]).await.expect("open");
+        near.shutdown().await.expect("open");
+        drop(near);
+
+        let arrived = reading.await.expect("no panic").expect("reads");
+        let mut expected = vec![0x82, 5];
+        expected.extend(b"hello");
+        expected.extend([0x82, 126, 1, 44]);
+        expected.extend([7; 300]);
+        expected.extend([0x88, 2, 3, 0xE8]);
+        assert_eq!(arrived, expected);
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_answered_though_nothing_else_is_to_be_sent() {
+        let (mut near, mut far) = open(1024);
+        far.write_all(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i']).await.expect("open");
+
+        let mut bytes = [0; 8];
+        let read =
+            tokio::time::timeout(std::time::Duration::from_millis(20), near.read(&mut bytes));
+        read.await.expect_err("no bytes of MQTT came");
+
+        let mut answer = [0; 4];
+        far.read_exact(&mut answer).await.expect("open");
+        assert_eq!(answer, [0x8A, 2, b'h', b'i']);
+    }
+
+    #[tokio::test]
+    async fn a_close_is_answered_with_its_code_and_ends_the_stream() {
+        let (mut near, mut far) = open(1024);
+        far.write_all(&[0x88, 0x82, 0, 0, 0, 0, 3, 0xE9]).await.expect("open");
+
+        assert_eq!(near.read(&mut [0; 8]).await.expect("an end"), 0);
+        near.shutdown().await.expect("open");
+        drop(near);
+
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).await.expect("an end");
+        assert_eq!(answer, [0x88, 2, 3, 0xE9], "and no second one");
+    }
+
+    #[tokio::test]
+    async fn text_is_refused_and_said_to_be_unsupported() {
+        let (mut near, mut far) = open(1024);
+        far.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.expect("open");
+
+        let error = near.read(&mut [0; 8]).await.expect_err("a violation");
+        drop(near);
+
+        assert_eq!(error.to_string(), Violation::Text.to_string());
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).await.expect("an end");
+        assert_eq!(answer, [0x88, 2, 3, 0xEB]);
+    }
+
+    #[tokio::test]
+    async fn a_frame_has_a_length() {
+        let (mut near, _far) = open(1 << 20);
+
+        let written = near.write(&vec![0; FRAME_BYTES_MAX]).await.expect("open");
+        assert_eq!(written, FRAME_BYTES_MAX);
+        let written = near.write(&vec![0; FRAME_BYTES_MAX + 1]).await.expect("open");
+        assert_eq!(written, FRAME_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_held_when_nothing_is_under_way() {
+        let (mut near, _far) = open(1 << 20);
+
+        near.write_all(&vec![0; FRAME_BYTES_MAX]).await.expect("open");
+        near.flush().await.expect("open");
+
+        assert_eq!(near.out.capacity(), 0);
+    }
+
+    fn open(buffer: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
+        let (near, far) = tokio::io::duplex(buffer);
+        (WebSocket::new(near, MESSAGE_BYTES_MAX), far)
+    }
+}

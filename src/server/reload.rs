@@ -1,0 +1,127 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::listeners::Bound;
+use super::signals::Hangups;
+use super::supervisor::Supervisor;
+use crate::identity::Reloader;
+use crate::net::Clock;
+use crate::net::tls::Tls;
+
+/// How often the files of TLS listeners are looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How often certificates that are about to end are named again.
+const REMINDER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Has every file read again at each hangup, and the service manager told when that begins and when it
+/// is done. Files are looked at in between, for as long as this goes on.
+pub async fn obey(
+    mut hangups: Hangups,
+    sources: Reloader,
+    tls: Option<TlsReloader>,
+    supervisor: Supervisor,
+) {
+    loop {
+        hangups.next().await;
+        supervisor.reloading();
+        sources.reload().await;
+        if let Some(tls) = &tls {
+            tls.reload().await;
+        }
+        supervisor.ready();
+    }
+}
+
+/// Has the files of TLS listeners read again: when they change, and when it is told to. A thread of
+/// its own does it, because files may be slow; it ends with this.
+#[derive(Debug)]
+pub struct TlsReloader(SyncSender<Done>);
+
+/// Dropped when everything has been read.
+type Done = oneshot::Sender<()>;
+
+/// The TLS of one listener.
+struct Watched {
+    listener: String,
+    tls: Arc<Tls>,
+}
+
+impl TlsReloader {
+    /// Watches the files of `listeners`, and warns of certificates that are about to end.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(listeners: &[Bound], clock: Clock) -> io::Result<Self> {
+        let watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
+        let (orders, ordered) = sync_channel(1);
+        if !watched.is_empty() {
+            let watch = move || watch(&watched, &ordered, clock);
+            std::thread::Builder::new().name("fulmar-tls".into()).spawn(watch)?;
+        }
+        Ok(Self(orders))
+    }
+
+    /// Has every file read again, and waits until that is done.
+    pub async fn reload(&self) {
+        let (done, is_done) = oneshot::channel();
+        // Without a listener with TLS nobody takes the order.
+        if self.0.try_send(done).is_ok() {
+            let _ = is_done.await;
+        }
+    }
+}
+
+fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock) {
+    watched.iter().for_each(|watched| watched.remind(clock));
+    let mut reminded = clock.now();
+    loop {
+        let all = match ordered.recv_timeout(INTERVAL) {
+            Ok(done) => Some(done),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        for watched in watched.iter().filter(|watched| all.is_some() || watched.tls.has_changed()) {
+            watched.reload(clock);
+        }
+        if clock.now().since(reminded) >= REMINDER {
+            reminded = clock.now();
+            watched.iter().for_each(|watched| watched.remind(clock));
+        }
+    }
+}
+
+impl Watched {
+    fn of(bound: &Bound) -> Option<Self> {
+        let tls = bound.tls.clone()?;
+        Some(Self { listener: bound.name().into(), tls })
+    }
+
+    fn reload(&self, clock: Clock) {
+        let listener = &self.listener;
+        match self.tls.reread() {
+            Ok(()) => {
+                tracing::info!(listener, "certificates and keys were read again");
+                self.remind(clock);
+            }
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(listener, %problem, "the certificates and keys from before stay in use");
+                }
+            }
+        }
+    }
+
+    fn remind(&self, clock: Clock) {
+        for expiry in self.tls.expiries() {
+            if let Some(warning) = expiry.warning(clock.now()) {
+                let (listener, file) = (&self.listener, expiry.path.display());
+                tracing::warn!(listener, %file, name = expiry.name, "a certificate {warning}");
+            }
+        }
+    }
+}

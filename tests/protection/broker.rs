@@ -1,0 +1,159 @@
+//! The built binary with limits, and what its log says.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// The longest that a test waits for one thing to happen.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running broker; killed when dropped.
+pub struct Broker {
+    child: Child,
+    log: Arc<Log>,
+    directory: tempfile::TempDir,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+/// Listens on a free port and lets everybody in. What tests set comes behind it; nobody is exempt.
+const LISTENER: &str = "
+[[listeners]]
+name = 'it'
+address = '127.0.0.1:0'
+allow_anonymous = true
+";
+
+impl Broker {
+    /// Starts a broker with these keys in `[limits]`, and returns when it listens.
+    pub fn limited(limits: &str) -> Self {
+        Self::start(&format!("{LISTENER}[limits]\nexempt_addresses = []\n{limits}\n"))
+    }
+
+    /// Starts a broker that asks a password of everybody: ann's is "right".
+    pub fn with_passwords(limits: &str, more: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("passwords");
+        add_user(&file, "ann", "right");
+        let auth = format!("[auth]\nchain = ['password']\npassword_file = '{}'", file.display());
+        let limits = format!("[limits]\nexempt_addresses = []\n{limits}");
+        Self::start_in(directory, &format!("{LISTENER}{auth}\n{limits}\n{more}\n"))
+    }
+
+    /// Starts a broker with this configuration, and returns when it listens.
+    pub fn start(config: &str) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary directory"), config)
+    }
+
+    fn start_in(directory: tempfile::TempDir, config: &str) -> Self {
+        let config = format!("{config}[sys]\ninterval_secs = 1\n");
+        std::fs::write(directory.path().join("fulmar.toml"), config).expect("written");
+        let mut child = command(directory.path()).stderr(Stdio::piped()).spawn().expect("built");
+        let log = Arc::new(Log::default());
+        log.follow(BufReader::new(child.stderr.take().expect("a pipe")));
+        let broker = Self { child, log, directory };
+        broker.await_log("ready");
+        broker
+    }
+
+    /// Where its listener `it` listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address_of("it")
+    }
+
+    /// Where the listener of this name listens.
+    pub fn address_of(&self, name: &str) -> SocketAddr {
+        let line = self.await_log(&format!("name=\"{name}\""));
+        let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// The first line that contains `text`, when it is there.
+    #[track_caller]
+    pub fn await_log(&self, text: &str) -> String {
+        let until = Instant::now() + DEADLINE;
+        let mut lines = self.log.lines.lock().expect("nobody panics with it");
+        loop {
+            if let Some(line) = lines.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            let left = until.checked_duration_since(Instant::now());
+            let Some(left) = left else {
+                panic!("the log does not say {text:?}:\n{}", lines.join("\n"))
+            };
+            lines = self.log.grown.wait_timeout(lines, left).expect("nobody panics with it").0;
+        }
+    }
+
+    /// Everything that it has logged.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().expect("nobody panics with it").join("\n")
+    }
+
+    /// What `fulmar bans` with these arguments prints.
+    pub fn bans(&self, arguments: &[&str]) -> String {
+        let mut command = command(self.directory.path());
+        let command = command.arg("bans").args(arguments).stdout(Stdio::piped());
+        String::from_utf8(command.output().expect("built").stdout).expect("text")
+    }
+
+    /// The file on which it takes orders.
+    pub fn control_socket(&self) -> std::path::PathBuf {
+        self.directory.path().join("data/control.sock")
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Both fail only for a child that has been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    fn follow(self: &Arc<Self>, stream: impl BufRead + Send + 'static) {
+        let log = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in stream.lines().map_while(Result::ok) {
+                log.lines.lock().expect("nobody panics with it").push(line);
+                log.grown.notify_all();
+            }
+        });
+    }
+}
+
+fn command(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    command.arg("--config").arg(directory.join("fulmar.toml"));
+    command.arg("--data-dir").arg(directory.join("data"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FULMAR_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1").stdout(Stdio::null());
+    command
+}
+
+fn add_user(file: &Path, user: &str, password: &str) {
+    use std::io::Write;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    command.args(["passwd", "add", "--stdin"]).arg(file).arg(user).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("built");
+    child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("read");
+    assert!(child.wait().expect("a child").success());
+}
