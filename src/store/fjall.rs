@@ -5,6 +5,7 @@ use fjall::{Database, FormatVersion, Keyspace, KeyspaceCreateOptions, PersistMod
 use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
 use super::layout::{LABEL_KEY, entry_key, entry_range, key_of, write_label};
+use super::lock::patiently;
 use super::space::occupied_bytes;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
@@ -124,12 +125,14 @@ fn persist_mode(durability: Durability) -> PersistMode {
 }
 
 fn start(directory: &Path, options: &EngineOptions) -> fjall::Result<Running<Engine>> {
-    let builder = Database::builder(directory)
-        .cache_size(options.cache_bytes())
-        .max_journaling_size(JOURNALS_BYTES)
+    let open = || {
+        let builder = Database::builder(directory)
+            .cache_size(options.cache_bytes())
+            .max_journaling_size(JOURNALS_BYTES);
         // Each batch says itself how durable it is.
-        .manual_journal_persist(true);
-    let db = builder.open()?;
+        builder.manual_journal_persist(true).open()
+    };
+    let db = patiently(open, |error| matches!(error, fjall::Error::Locked))?;
     let create = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
     let entries = db.keyspace(NAME, create)?;
     db.persist(PersistMode::SyncAll)?;

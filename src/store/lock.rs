@@ -2,10 +2,17 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::StoreError;
 
 const FILE_NAME: &str = "fulmar.lock";
+
+/// How often a lock that somebody has is tried again.
+const TRIES: usize = 50;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The right to use a data directory: one process at a time has it, until it drops it or dies.
 /// Clones share it: it is free when the last of them is dropped.
@@ -26,7 +33,7 @@ impl DirectoryLock {
         let path = directory.join(FILE_NAME);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
+        match patiently(|| file.try_lock(), |error| matches!(error, TryLockError::WouldBlock)) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::Locked {
@@ -44,6 +51,22 @@ impl DirectoryLock {
     }
 }
 
+/// Takes a lock, and waits a second for it: the child of a fork has the locks of its parent until it
+/// becomes another program, and an engine may let go of its own a moment after it is closed.
+#[expect(clippy::disallowed_methods, reason = "whoever opens a store serves nobody yet")]
+pub(super) fn patiently<T, E>(
+    mut take: impl FnMut() -> Result<T, E>,
+    is_taken: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 1..TRIES {
+        match take() {
+            Err(error) if is_taken(&error) => thread::sleep(PAUSE),
+            taken => return taken,
+        }
+    }
+    take()
+}
+
 fn pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(16).read_to_string(&mut text).ok()?;
@@ -51,6 +74,7 @@ fn pid(file: &mut File) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a holder that takes its time")]
 mod tests {
     use super::*;
 
@@ -67,6 +91,19 @@ mod tests {
             std::process::id()
         );
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_lock_that_is_given_back_in_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let first = DirectoryLock::acquire(dir.path()).expect("nobody has it");
+        let holder = thread::spawn(move || {
+            thread::sleep(PAUSE * 3);
+            drop(first);
+        });
+
+        assert!(DirectoryLock::acquire(dir.path()).is_ok());
+        holder.join().expect("it only waits");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
 use super::layout::{Changes, LABEL_KEY, chunk_key, entry_key, entry_range, key_of, write_label};
+use super::lock::patiently;
 use super::space::{occupied_bytes, sync_directory};
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
@@ -226,8 +227,15 @@ fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
 
 fn start(directory: &Path, options: &EngineOptions) -> Result<Running<sled::Db>, StoreError> {
     let config = sled::Config::new().path(directory).cache_capacity(options.cache_bytes());
-    let opened = config.flush_every_ms(Some(FLUSH_EVERY_MS)).open();
+    let config = config.flush_every_ms(Some(FLUSH_EVERY_MS));
+    let opened = patiently(|| config.open(), is_lock_taken);
     Ok(Running::new(opened.map_err(|error| explain(directory, error))?))
+}
+
+/// Whether a sled that was closed a moment ago has not let go of its file yet: no other process can
+/// have it, for want of the lock of the data directory.
+fn is_lock_taken(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 fn batch(
