@@ -1,6 +1,8 @@
 //! `fulmar bench`, the built command, against a server in this process: every workload sends what it
 //! says and counts what comes. How fast that is, is nothing for a test.
 
+mod tls;
+
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 

@@ -68,7 +68,10 @@ const EDGES: &[(&str, &[&str])] = &[
     // L7
     (
         "cli",
-        &["auth", "codec", "config", "identity", "journal", "request", "server", "store", "types"],
+        &[
+            "auth", "codec", "config", "identity", "journal", "net", "request", "server", "store",
+            "types",
+        ],
     ),
     ("main", &["cli"]),
 ];

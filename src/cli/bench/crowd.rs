@@ -41,7 +41,7 @@ impl Crowd {
     pub fn new(settings: Settings, plan: Plan, shape: Shape) -> Result<Self, Error> {
         let clients = plan.subscribers.len() + plan.publishers.len();
         let tally = Tally::new(&plan, shape.under_way, shape.ordered)?;
-        let network = Network::new(clients, settings.packet_bytes_max())?;
+        let network = Network::new(clients, settings.packet_bytes_max(), settings.tls.clone())?;
         let state = State::new(settings, Clock::start(), plan, tally, shape.retain)?;
         Ok(Self { network, state, pacer: None, due: 0 })
     }

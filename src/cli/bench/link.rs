@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::tls::{Secure, Tls};
+
 /// One socket and the bytes that wait on either side of it.
 pub struct Link {
     socket: TcpStream,
+    tls: Option<Box<Secure>>,
     /// What is to be sent; the first `sent` bytes are.
     output: Vec<u8>,
     sent: usize,
@@ -22,12 +25,20 @@ pub struct Link {
 pub const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 
 impl Link {
-    /// Begins to connect; an event with `token` says how that ended.
-    pub fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
+    /// Begins to connect; an event with `token` says how that ended. What is sent and read from then on
+    /// goes through `tls`.
+    pub fn open(
+        address: SocketAddr,
+        tls: Option<&Tls>,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Self> {
+        let tls = tls.map(Secure::new).transpose()?.map(Box::new);
         let mut socket = TcpStream::connect(address)?;
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self {
             socket,
+            tls,
             output: Vec::new(),
             sent: 0,
             partial: Vec::new(),
@@ -71,8 +82,10 @@ impl Link {
 
     /// Sends what the socket takes. Buffers that were large once do not stay so.
     pub fn flush(&mut self) -> io::Result<()> {
-        while self.writable && self.unsent() > 0 {
-            match self.socket.write(&self.output[self.sent..]) {
+        while self.writable && self.has_unsent() {
+            match self.write() {
+                // TLS takes no more before its handshake is over.
+                Ok(0) => break,
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -87,16 +100,38 @@ impl Link {
         Ok(())
     }
 
+    fn has_unsent(&self) -> bool {
+        self.unsent() > 0 || self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// What TLS has taken is on its way.
+    fn write(&mut self) -> io::Result<usize> {
+        let bytes = &self.output[self.sent..];
+        match &mut self.tls {
+            None => self.socket.write(bytes),
+            Some(tls) => tls.write(&mut self.socket, bytes),
+        }
+    }
+
     /// Reads into `buffer` behind what was left over: all there is now, and whether more may have
-    /// come. `None` at the end of the stream.
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<Bytes>> {
+    /// come. `None` at the end of the stream. `sealed` has [`SEALED_BYTES_MAX`] bytes.
+    ///
+    /// [`SEALED_BYTES_MAX`]: super::tls::SEALED_BYTES_MAX
+    pub fn read(&mut self, sealed: &mut [u8], buffer: &mut [u8]) -> io::Result<Option<Bytes>> {
         let kept = self.partial.len();
         buffer[..kept].copy_from_slice(&self.partial);
         self.partial.clear();
         let space = buffer.len() - kept;
-        match self.socket.read(&mut buffer[kept..]) {
-            Ok(0) => Ok(None),
-            Ok(count) => Ok(Some(Bytes { len: kept + count, more: count == space })),
+        let read = match &mut self.tls {
+            None => self.socket.read(&mut buffer[kept..]).map(|count| match count {
+                0 => None,
+                _ => Some((count, count == space)),
+            }),
+            Some(tls) => tls.read(&mut self.socket, sealed, &mut buffer[kept..]),
+        };
+        match read {
+            Ok(None) => Ok(None),
+            Ok(Some((count, more))) => Ok(Some(Bytes { len: kept + count, more })),
             Err(error) if is_passing(&error) => {
                 self.partial.extend_from_slice(&buffer[..kept]);
                 Ok(Some(Bytes { len: 0, more: false }))

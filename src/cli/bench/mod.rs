@@ -30,6 +30,7 @@ mod settings;
 mod stamp;
 mod state;
 mod tally;
+mod tls;
 mod traffic;
 mod window;
 mod wire;

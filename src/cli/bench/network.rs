@@ -5,6 +5,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Registry, Token};
 
 use super::link::{Link, OUTPUT_BYTES_MAX};
+use super::tls::{RECORD_BYTES_MAX, SEALED_BYTES_MAX, Tls};
 use crate::codec::{DecodeError, Frame, frame_v311};
 
 /// All sockets of the generator, in one event loop.
@@ -13,9 +14,12 @@ pub struct Network {
     events: Events,
     links: Vec<Option<Link>>,
     buffer: Vec<u8>,
+    /// What came by TLS, before it is plain.
+    sealed: Vec<u8>,
     /// Links with something to read that no event will tell of.
     unread: Vec<usize>,
     packet_bytes_max: usize,
+    tls: Option<Tls>,
 }
 
 /// What the network tells of. Clients are numbers below that of [`Network::new`].
@@ -48,20 +52,24 @@ pub enum End {
 }
 
 const EVENTS_PER_TURN: usize = 1024;
+/// Half of it is room for what is read, whatever was left over.
 const BUFFER_BYTES_MIN: usize = 256 * 1024;
+const _: () = assert!(SEALED_BYTES_MAX + RECORD_BYTES_MAX <= BUFFER_BYTES_MIN / 2);
 /// The timer of a [`super::pacer::Pacer`] is no client.
 pub const TIMER: Token = Token(usize::MAX);
 
 impl Network {
     /// Room for `clients`, whose packets have at most `packet_bytes_max` bytes.
-    pub fn new(clients: usize, packet_bytes_max: usize) -> io::Result<Self> {
+    pub fn new(clients: usize, packet_bytes_max: usize, tls: Option<Tls>) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_TURN),
             links: (0..clients).map(|_| None).collect(),
             buffer: vec![0; BUFFER_BYTES_MIN.max(2 * packet_bytes_max)],
             unread: Vec::new(),
+            sealed: vec![0; if tls.is_some() { SEALED_BYTES_MAX } else { 0 }],
             packet_bytes_max,
+            tls,
         })
     }
 
@@ -71,7 +79,7 @@ impl Network {
 
     /// Begins to connect `client`.
     pub fn open(&mut self, client: usize, address: SocketAddr) -> io::Result<()> {
-        let link = Link::open(address, self.poll.registry(), Token(client))?;
+        let link = Link::open(address, self.tls.as_ref(), self.poll.registry(), Token(client))?;
         self.links[client] = Some(link);
         Ok(())
     }
@@ -169,7 +177,7 @@ impl Network {
             link.set_unread();
             return Ok(());
         }
-        let bytes = match link.read(&mut self.buffer) {
+        let bytes = match link.read(&mut self.sealed, &mut self.buffer) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return self.end(client, End::Closed, handler),
             Err(error) => return self.end(client, End::Lost(error), handler),

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::window::IN_FLIGHT_MAX;
@@ -69,15 +71,30 @@ pub enum Workload {
     },
 }
 
+/// Where Debian and many others keep the authorities that a system trusts.
+const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Load")]
 pub struct Common {
     /// The broker's host.
     #[arg(long, default_value = "127.0.0.1")]
     pub host: String,
-    /// The broker's port.
-    #[arg(long, default_value_t = 1883)]
+    /// The broker's port; with TLS it is 8883 if nothing is said.
+    #[arg(long, default_value_t = 1883, default_value_if("tls", "true", "8883"))]
     pub port: u16,
+    /// Connect by TLS 1.3, or 1.2 where the broker has no other.
+    #[arg(long)]
+    pub tls: bool,
+    /// Authorities, in PEM, one of whom vouches for the broker's certificate.
+    #[arg(long, value_name = "FILE", requires = "tls", default_value = SYSTEM_CA)]
+    pub cafile: PathBuf,
+    /// Take any certificate for the broker's.
+    #[arg(long, requires = "tls", conflicts_with = "cafile")]
+    pub insecure: bool,
+    /// Let clients take up earlier sessions of TLS when they connect again.
+    #[arg(long, requires = "tls")]
+    pub resume: bool,
     /// User name for all clients.
     #[arg(long)]
     pub username: Option<String>,

@@ -13,6 +13,7 @@ pub struct Report {
     pub qos: u8,
     pub payload_bytes: usize,
     pub persistent: bool,
+    pub tls: bool,
     pub subscribers: usize,
     pub publishers: usize,
     pub phases: Vec<Phase>,
@@ -141,6 +142,7 @@ impl Report {
             qos: settings.qos.bits(),
             payload_bytes: settings.payload_len,
             persistent: settings.persistent,
+            tls: settings.tls.is_some(),
             subscribers: clients.0,
             publishers: clients.1,
             phases: Vec::new(),
@@ -176,6 +178,7 @@ impl Report {
             "qos": self.qos,
             "payload_bytes": self.payload_bytes,
             "persistent": self.persistent,
+            "tls": self.tls,
             "subscribers": self.subscribers,
             "publishers": self.publishers,
             "phases": self.phases.iter().map(Phase::json).collect::<Vec<_>>(),
@@ -190,7 +193,9 @@ impl Report {
         let mut out = String::new();
         let sessions = if self.persistent { "persistent" } else { "clean" };
         let Self { version, qos, payload_bytes, .. } = self;
-        let what = format!("MQTT {version}, QoS {qos}, {payload_bytes} B, {sessions} sessions");
+        let tls = if self.tls { ", TLS" } else { "" };
+        let what =
+            format!("MQTT {version}, QoS {qos}, {payload_bytes} B, {sessions} sessions{tls}");
         line(&mut out, self.workload, what);
         let who = format!("{} subscribers, {} publishers", self.subscribers, self.publishers);
         line(&mut out, "clients", who);
@@ -264,6 +269,7 @@ mod tests {
             qos: 1,
             payload_bytes: 64,
             persistent: false,
+            tls: false,
             subscribers: 1,
             publishers: 1,
             phases: vec![Phase {

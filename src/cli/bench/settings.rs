@@ -5,12 +5,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::error::Error;
 use super::options::{Common, Sessions};
+use super::tls::{Tls, Trust};
 use crate::types::{Protocol, QoS};
 
 /// The options as a run needs them.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub address: SocketAddr,
+    pub tls: Option<Tls>,
     pub version: Protocol,
     pub qos: QoS,
     pub payload_len: usize,
@@ -43,6 +45,7 @@ impl Settings {
         }
         Ok(Self {
             address: resolve(&common.host, common.port)?,
+            tls: tls(common)?,
             version,
             qos: QoS::from_bits(common.qos).expect("the option is at most 2"),
             payload_len: common.size as usize,
@@ -64,6 +67,14 @@ impl Settings {
     pub fn packet_bytes_max(&self) -> usize {
         self.payload_len + 128 * 1024
     }
+}
+
+fn tls(common: &Common) -> Result<Option<Tls>, Error> {
+    let trust = match common.insecure {
+        true => Trust::Anybody,
+        false => Trust::File(&common.cafile),
+    };
+    common.tls.then(|| Tls::new(&common.host, trust, common.resume)).transpose()
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, Error> {
