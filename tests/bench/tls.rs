@@ -20,7 +20,7 @@ fn every_workload_runs_by_tls() {
         "retained --clients 2 --topics 300 --qos 1",
         "offline --clients 3 --messages 200 --qos 1",
         "connect --clients 3 --messages 5 --resume",
-        "idle --clients 20 --secs 1",
+        "idle --clients 20 --subscriptions 3 --wildcards --secs 1",
     ] {
         let report = broker.bench(options, &["--cafile", &broker.ca()]);
         assert_eq!(report["tls"], true);

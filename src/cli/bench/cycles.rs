@@ -6,7 +6,7 @@ use super::clock::nanos;
 use super::crowd::{Crowd, Shape};
 use super::error::Error;
 use super::measure::Meter;
-use super::plan;
+use super::plan::{self, Holding};
 use super::progress::Progress;
 use super::report::{Latency, Memory, Report};
 use super::settings::Settings;
@@ -16,7 +16,8 @@ use super::tally::histogram;
 /// `clients` at a time connect, subscribe, disconnect, wait for the end and begin again. The latency is
 /// from the begin to SUBACK.
 pub fn run(settings: Settings, clients: u32) -> Result<Report, Error> {
-    let plan = plan::silent(&settings.prefix, clients);
+    let holding = Holding { subscriptions: 1, wildcards: false };
+    let plan = plan::silent(&settings.prefix, clients, holding);
     let mut report = Report::new("connect", &settings, (plan.subscribers.len(), 0));
     let shape = Shape { under_way: 1, ordered: true, retain: false };
     let manner = Manner { leave: true, ..Manner::of(&settings) };

@@ -3,16 +3,16 @@
 use super::crowd::{Crowd, Shape};
 use super::error::Error;
 use super::measure::Meter;
-use super::plan;
+use super::plan::{self, Holding};
 use super::progress::Progress;
 use super::report::{Latency, Memory, Report};
 use super::settings::Settings;
 use super::state::Manner;
 
-/// `clients` connect as fast as the broker takes them, subscribe to a topic each, and stay. What the
-/// broker has grown by at the end of the time is the memory of a connection.
-pub fn run(settings: Settings, clients: u32) -> Result<Report, Error> {
-    let plan = plan::silent(&settings.prefix, clients);
+/// `clients` connect as fast as the broker takes them, subscribe, and stay. What the broker has grown by
+/// at the end of the time is the memory of a connection and of what it holds.
+pub fn run(settings: Settings, clients: u32, holding: Holding) -> Result<Report, Error> {
+    let plan = plan::silent(&settings.prefix, clients, holding);
     let mut report = Report::new("idle", &settings, (plan.subscribers.len(), 0));
     let shape = Shape { under_way: 1, ordered: true, retain: false };
     let manner = Manner::of(&settings);

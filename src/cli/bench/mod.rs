@@ -42,6 +42,7 @@ pub(super) use options::Bench;
 
 use error::Error;
 use options::Workload;
+use plan::Holding;
 use report::Report;
 use settings::Settings;
 
@@ -89,7 +90,9 @@ fn measure(workload: Workload) -> Result<Report, Error> {
             traffic::run("latency", settings, plan::pairs(&prefix, clients(100)), Some(rate))
         }
         Workload::Connect(_) => cycles::run(settings, clients(100)),
-        Workload::Idle(_) => idle::run(settings, clients(10_000)),
+        Workload::Idle { subscriptions, wildcards, .. } => {
+            idle::run(settings, clients(10_000), Holding { subscriptions, wildcards })
+        }
         Workload::Retained { topics, .. } => retained::run(settings, clients(10), topics),
         Workload::Offline { publishers, .. } => {
             let clients = clients(100);

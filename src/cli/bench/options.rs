@@ -44,7 +44,16 @@ pub enum Workload {
     /// Connect, subscribe, disconnect, again and again.
     Connect(Common),
     /// Many connections that do nothing: connections per second, memory per connection.
-    Idle(Common),
+    Idle {
+        #[command(flatten)]
+        common: Common,
+        /// Subscriptions of each, to which nobody publishes.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        subscriptions: u32,
+        /// Each of them has a wildcard.
+        #[arg(long)]
+        wildcards: bool,
+    },
     /// Retained messages: set them, then replay them to new subscribers, then clear them.
     Retained {
         #[command(flatten)]
@@ -158,7 +167,7 @@ impl Workload {
             | Self::FanIn(common)
             | Self::FanOut(common)
             | Self::Connect(common)
-            | Self::Idle(common)
+            | Self::Idle { common, .. }
             | Self::Shared { common, .. }
             | Self::Wildcard { common, .. }
             | Self::Retained { common, .. }

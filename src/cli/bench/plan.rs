@@ -140,9 +140,19 @@ pub fn retained(prefix: &str, clients: u32, topics: u32) -> Plan {
     }
 }
 
-/// Clients with a subscription each, to which nobody publishes.
-pub fn silent(prefix: &str, clients: u32) -> Plan {
-    let listener = |n| Listener::of(format!("{prefix}/{n}"), 0..0);
+/// What a client holds that does nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Holding {
+    pub subscriptions: u32,
+    pub wildcards: bool,
+}
+
+/// Clients with subscriptions to which nobody publishes.
+pub fn silent(prefix: &str, clients: u32, holding: Holding) -> Plan {
+    let Holding { subscriptions, wildcards } = holding;
+    let start = if wildcards { "+" } else { prefix };
+    let filters = |n| (0..subscriptions).map(move |k| format!("{start}/{n}/{k}/held")).collect();
+    let listener = |n| Listener { filters: filters(n), hears: 0..0, group: None };
     Plan { subscribers: (0..clients).map(listener).collect(), publishers: Vec::new() }
 }
 
@@ -210,6 +220,19 @@ mod tests {
             for group in 0..copies {
                 assert!(plan.subscribers.iter().any(|member| member.group == Some(group)));
             }
+        }
+    }
+
+    #[test]
+    fn those_who_do_nothing_hold_as_many_different_filters_as_they_are_to() {
+        for wildcards in [false, true] {
+            let plan = silent("p", 3, Holding { subscriptions: 4, wildcards });
+            let mut filters: Vec<String> =
+                plan.subscribers.into_iter().flat_map(|it| it.filters).collect();
+            filters.sort();
+            filters.dedup();
+            assert_eq!(filters.len(), 12);
+            assert!(filters.iter().all(|filter| filter.contains('+') == wildcards));
         }
     }
 
