@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use super::super::blob::Blob;
+use super::super::bodies;
 use super::super::fold::{FIXED_COST, PART_BYTES_MAX, REFERENCE_BYTES, put_bytes};
 use super::super::keys;
 use super::super::piece::{Piece, without_message};
@@ -267,9 +268,9 @@ impl<'a> Filling<'a> {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         for (body, won) in std::mem::take(&mut self.places) {
-            let key = keys::body_count(body);
-            let before = super::places::open_count(&Blob::read(self.store, &key)?).unwrap_or(0);
-            Blob::put(&key, &(before + won).to_be_bytes(), &mut self.operations);
+            let counted = Blob::read(self.store, &keys::body_count(body))?;
+            let before = bodies::open_count(&counted).unwrap_or(0);
+            bodies::put_count(body, before + won, &mut self.operations);
         }
         if self.lens.len() > LENS_MAX {
             self.lens.clear();
@@ -282,7 +283,7 @@ impl<'a> Filling<'a> {
     fn drop_unused(&mut self) -> Result<bool, StoreError> {
         let mut unused = Vec::new();
         Blob::scan(self.store, &[keys::BODY_COUNT], b"", &mut |blob| {
-            if super::places::open_count(&blob) == Ok(0) {
+            if bodies::open_count(&blob) == Ok(0) {
                 unused.push(blob);
             }
             if unused.len() < UNUSED_MAX {
@@ -293,10 +294,9 @@ impl<'a> Filling<'a> {
         })?;
         let is_full = unused.len() == UNUSED_MAX;
         let mut operations = Vec::new();
-        for count in unused {
-            let body = keys::number(&count.key).unwrap_or(0);
-            count.delete(&mut operations);
-            Blob::read(self.store, &keys::body(body))?.delete(&mut operations);
+        for counted in unused {
+            let body = keys::number(&counted.key).unwrap_or(0);
+            bodies::remove(self.store, body, &counted, &mut operations)?;
         }
         self.store.apply(operations)?;
         Ok(is_full)
