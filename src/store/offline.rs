@@ -23,8 +23,8 @@ impl EngineKind {
     /// What its directory in the data directory is called.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Sled => "sled",
-            Self::Fjall => "fjall",
+            Self::Sled => super::sled::NAME,
+            Self::Fjall => super::fjall::NAME,
         }
     }
 

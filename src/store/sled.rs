@@ -12,7 +12,7 @@ use super::space::{occupied_bytes, sync_directory};
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
 /// The directory of this engine in the data directory.
-const NAME: &str = "sled";
+pub(super) const NAME: &str = "sled";
 
 /// The longest value that stands in one piece, and the length of the pieces of a longer one.
 ///
