@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::damage::move_aside;
 use super::keeper::left_by_a_swap;
-use super::space::{occupied_bytes, sync_all_below, sync_directory};
+use super::space::{occupied_bytes, remove_all, sync_all_below, sync_directory};
 use super::{DirectoryLock, EngineOptions, FjallStore, Salvage, SledStore, Store, StoreError};
 
 /// An engine that keeps its files in a data directory.
@@ -218,25 +217,11 @@ fn swap(made: &Path, target: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(left))
 }
 
-/// Removes a directory, if it is there.
-pub(super) fn remove_all(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// The same path with more to its name.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Operation;
+    use crate::store::space::with_suffix;
 
     #[test]
     fn a_new_engine_takes_the_place_of_the_old_one() {

@@ -5,7 +5,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::offline::{EngineKind, remove_all};
+use super::offline::EngineKind;
+use super::space::remove_all;
 use super::witness::Witness;
 use super::{DirectoryLock, EngineOptions, Operation, Store, StoreError, Visitor};
 
