@@ -18,7 +18,9 @@ use clap::{Subcommand, ValueEnum};
 
 use super::EXIT_MISTAKE;
 use crate::config::{self, Config};
-use crate::store::{DataDirectory, EngineKind, EngineOptions, Store, StoreError};
+use crate::store::{
+    DataDirectory, Durability, EngineKind, EngineOptions, Prepared, Store, StoreError,
+};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -63,7 +65,6 @@ enum EngineName {
 struct Place {
     directory: DataDirectory,
     engine: EngineKind,
-    options: EngineOptions,
 }
 
 /// Why a command did not do what it was to do.
@@ -142,7 +143,7 @@ fn place(engine: EngineKind, directory: &Path) -> Result<Place, Failure> {
         return Err(Failure::NoStore { engine: engine.name(), directory: directory.into() });
     }
     let directory = DataDirectory::take(directory)?;
-    Ok(Place { directory, engine, options: EngineOptions::default() })
+    Ok(Place { directory, engine })
 }
 
 impl Place {
@@ -153,7 +154,13 @@ impl Place {
             let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
             return Err(Failure::NoStore { engine: self.engine.name(), directory });
         }
-        Ok(self.directory.open(self.engine, &self.options)?)
+        Ok(self.directory.open(self.engine, &EngineOptions::default())?)
+    }
+
+    /// A new store that is to take its place, and is made durable only then.
+    fn prepare(&self) -> Result<Prepared, Failure> {
+        let options = EngineOptions { durability: Durability::Os, ..EngineOptions::default() };
+        Ok(self.directory.prepare(self.engine, &options)?)
     }
 }
 

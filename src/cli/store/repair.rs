@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use super::tally::Tally;
 use super::{Failure, Outcome, Place, say};
 use crate::store::{
-    Content, Durability, EngineOptions, Filling, Prepared, Store, StoreError, contents, describe,
+    Content, EngineOptions, Filling, Prepared, Store, StoreError, contents, describe,
 };
 
 pub fn run(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
@@ -14,7 +14,7 @@ pub fn run(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
         }
         Ok(Survey::Problems(_)) if dry_run => nothing_changed(),
         Ok(Survey::Problems(store)) => {
-            let mut prepared = prepare(place)?;
+            let mut prepared = place.prepare()?;
             rewrite(&*store, &mut prepared, &mut |_| {})?;
             drop(store);
             replace(prepared)
@@ -44,15 +44,10 @@ fn survey(place: &Place) -> Result<Survey, Failure> {
     Ok(if tally.problems() == 0 { Survey::Clean } else { Survey::Problems(store) })
 }
 
-fn prepare(place: &Place) -> Result<Prepared, Failure> {
-    let options = EngineOptions { durability: Durability::Os, ..place.options.clone() };
-    Ok(place.directory.prepare(place.engine, &options)?)
-}
-
 /// Brings what can be read of a damaged engine into a new one.
 fn salvage(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
-    let mut prepared = prepare(place)?;
-    match place.directory.salvage(place.engine, &prepared, &place.options) {
+    let mut prepared = place.prepare()?;
+    match place.directory.salvage(place.engine, &prepared, &EngineOptions::default()) {
         Ok(salvage) => {
             let mut tally = Tally::new("salvaging", salvage.size_bytes()?, true);
             rewrite(&salvage, &mut prepared, &mut |content| tally.note(content))?;
