@@ -7,6 +7,7 @@ mod import;
 mod line;
 mod message;
 mod repair;
+mod survey;
 mod tally;
 mod verify;
 
