@@ -138,23 +138,22 @@ impl Conns {
     }
 
     pub fn ids(&self) -> Vec<ConnId> {
-        let id = |(slot, conn): (usize, &Conn)| ConnId {
-            slot: slot as u32,
-            generation: conn.generation,
-        };
-        self.slots.iter().map(id).collect()
+        self.those(|_| true).collect()
     }
 
     /// Those that were turned away, in the order of their slots.
     pub fn turned_away(&self) -> impl Iterator<Item = ConnId> + '_ {
-        let turned_away = self.slots.iter().filter(|(_, conn)| conn.turned_away);
-        turned_away.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
+        self.those(|conn| conn.turned_away)
     }
 
     /// Those whose next message waits for memory, in the order of their slots.
     pub fn held_back(&self) -> impl Iterator<Item = ConnId> + '_ {
-        let held_back = self.slots.iter().filter(|(_, conn)| conn.held_back);
-        held_back.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
+        self.those(|conn| conn.held_back)
+    }
+
+    fn those(&self, are: fn(&Conn) -> bool) -> impl Iterator<Item = ConnId> + '_ {
+        let those = self.slots.iter().filter(move |(_, conn)| are(conn));
+        those.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
     }
 
     pub fn len(&self) -> usize {
