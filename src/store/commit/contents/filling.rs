@@ -7,7 +7,7 @@ use super::super::fold::{FIXED_COST, PART_BYTES_MAX, REFERENCE_BYTES, put_bytes}
 use super::super::keys;
 use super::super::piece::{Piece, without_message};
 use super::super::progress::Progress;
-use super::super::segment::{Left, Segment};
+use super::super::segment::{Left, Segment, len_of};
 use super::{Content, Delivery, Entry, open_piece};
 use crate::journal::{Change, SessionNumber};
 use crate::store::{Operation, Store, StoreError};
@@ -104,7 +104,7 @@ impl<'a> Filling<'a> {
         if stored.chunks.is_empty() {
             return Ok(None);
         }
-        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let len = len_of(&message);
         self.lens.insert(body, len);
         Ok(Some(len))
     }
@@ -140,7 +140,7 @@ impl<'a> Filling<'a> {
         Blob::put(&keys::body(body), message.as_bytes(), &mut operations);
         self.put(operations);
         self.places.entry(body).or_insert(0);
-        self.lens.insert(body, u32::try_from(message.len()).unwrap_or(u32::MAX));
+        self.lens.insert(body, len_of(message.as_bytes()));
         self.next_body = self.next_body.max(body.saturating_add(1));
         Ok(())
     }
@@ -175,7 +175,7 @@ impl<'a> Filling<'a> {
                 self.put_text(&key, bytes, change)?;
             }
             Change::Queued { session, number, message, .. } => {
-                let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+                let len = len_of(message.as_bytes());
                 let queue = self.queue(*session, *number, message.len());
                 queue.segment.set(*number, Left::Message { len, body: None });
                 queue.part.changes.push(change);
