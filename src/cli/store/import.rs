@@ -101,7 +101,7 @@ fn fill(store: &mut dyn Store, lines: &mut Lines<'_>) -> Result<(Vec<String>, u6
     let mut reading = Reading::new(Filling::new(store));
     while let Some(line) = lines.next()? {
         let mistake = match line {
-            Ok(line) => reading.take(&line)?,
+            Ok(line) => reading.take(&line, lines.number - 1)?,
             Err(mistake) => {
                 reading.lose_track();
                 Some(mistake)
