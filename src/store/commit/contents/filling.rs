@@ -136,9 +136,7 @@ impl<'a> Filling<'a> {
     }
 
     fn put_shared(&mut self, body: u64, message: &Message) -> Result<(), StoreError> {
-        let mut operations = Vec::new();
-        Blob::put(&keys::body(body), message.as_bytes(), &mut operations);
-        self.put(operations);
+        self.put_blob(&keys::body(body), message.as_bytes());
         self.places.entry(body).or_insert(0);
         self.lens.insert(body, len_of(message.as_bytes()));
         self.next_body = self.next_body.max(body.saturating_add(1));
@@ -201,7 +199,7 @@ impl<'a> Filling<'a> {
             piece = open_piece(&Blob::read(self.store, key)?).unwrap_or_default();
         }
         piece.changes.push(change);
-        self.put_piece(key, piece);
+        self.put_blob(key, &piece.encode());
         Ok(())
     }
 
@@ -226,17 +224,15 @@ impl<'a> Filling<'a> {
     }
 
     fn close_part(&mut self) {
-        let Some(queue) = &mut self.segment else { return };
+        let Some(mut queue) = self.segment.take() else { return };
         let part = std::mem::take(&mut queue.part);
         queue.bytes = 0;
-        if part.changes.is_empty() {
-            return;
+        if !part.changes.is_empty() {
+            let key = keys::part(queue.session, queue.first);
+            let chunks = self.put_blob(&key, &part.encode());
+            queue.segment.add_part(queue.first, chunks);
         }
-        let mut operations = Vec::new();
-        let key = keys::part(queue.session, queue.first);
-        let chunks = Blob::put(&key, &part.encode(), &mut operations);
-        queue.segment.add_part(queue.first, chunks);
-        self.put(operations);
+        self.segment = Some(queue);
     }
 
     fn close_segment(&mut self) {
@@ -251,14 +247,16 @@ impl<'a> Filling<'a> {
     fn close_session(&mut self) {
         self.close_segment();
         if let Some((session, piece)) = self.head.take() {
-            self.put_piece(&keys::head(session), piece);
+            self.put_blob(&keys::head(session), &piece.encode());
         }
     }
 
-    fn put_piece(&mut self, key: &[u8], piece: Piece) {
+    /// Puts bytes under a key and returns in how many chunks.
+    fn put_blob(&mut self, key: &[u8], bytes: &[u8]) -> usize {
         let mut operations = Vec::new();
-        Blob::put(key, &piece.encode(), &mut operations);
+        let chunks = Blob::put(key, bytes, &mut operations);
         self.put(operations);
+        chunks
     }
 
     fn put(&mut self, operations: Vec<Operation>) {
