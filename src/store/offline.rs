@@ -27,6 +27,12 @@ impl EngineKind {
         }
     }
 
+    /// Whether it has files in a data directory.
+    pub fn is_in(self, data_directory: &Path) -> bool {
+        let path = data_directory.join(self.name());
+        path.exists() || left_by_a_swap(&path).exists()
+    }
+
     pub(super) fn open(
         self,
         lock: DirectoryLock,
@@ -67,8 +73,7 @@ impl DataDirectory {
 
     /// Whether the engine has files here.
     pub fn has(&self, engine: EngineKind) -> bool {
-        let path = self.engine_path(engine);
-        path.exists() || left_by_a_swap(&path).exists()
+        engine.is_in(&self.path)
     }
 
     /// Bytes of disk that the engine takes up.

@@ -133,7 +133,7 @@ fn engine(typed: Option<EngineName>, config: &Config, directory: &Path) -> Optio
         config::Engine::Fjall => Some(EngineKind::Fjall),
         config::Engine::Memory => None,
     };
-    let there = |engine: &EngineKind| directory.join(engine.name()).exists();
+    let there = |engine: &EngineKind| engine.is_in(directory);
     let mut found = [EngineKind::Sled, EngineKind::Fjall].into_iter().filter(there);
     let only_one = found.next().filter(|_| found.next().is_none());
     configured.filter(there).or(only_one).or(configured)
@@ -206,6 +206,18 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_whose_swap_was_cut_off_is_there() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mut config = Config::default();
+        config.store.engine = config::Engine::Sled;
+        assert_eq!(engine(None, &config, dir.path()), Some(EngineKind::Sled));
+
+        std::fs::create_dir(dir.path().join("fjall.old")).expect("made");
+
+        assert_eq!(engine(None, &config, dir.path()), Some(EngineKind::Fjall));
+    }
 
     #[test]
     fn sizes_are_for_people() {
