@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
+use super::held_up::PAUSES;
 use crate::request::Outgoing;
 use crate::types::{ConnId, Lsn, Protocol, ReasonCode, SessionKey, Timestamp};
 
@@ -39,10 +40,8 @@ pub struct Conn {
     pub pings: u32,
     /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
     pub unfinished: u32,
-    /// Nothing is read from it until the store has caught up.
-    pub paused: bool,
-    /// Nothing is read from it because it published faster than it may.
-    pub paced: bool,
+    /// Which reasons there are to read nothing from it, by [`Pause`](super::Pause).
+    pub pauses: [bool; PAUSES],
     /// Its next message is not taken until there is memory again, and it could not be told.
     pub held_back: bool,
     /// Requests have been read that were not handled yet.
@@ -70,8 +69,7 @@ impl Conn {
             reasons: 0,
             pings: 0,
             unfinished: 0,
-            paused: false,
-            paced: false,
+            pauses: [false; PAUSES],
             held_back: false,
             has_requests: false,
             turned_away: false,

@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 
 use super::shared::Link;
 use super::{Shared, WakeCell};
+use crate::broker::Pause;
 use crate::types::ConnId;
 
 /// Connections that are told together under one hold of the broker's lock.
@@ -25,7 +26,7 @@ impl Shared {
         }
         if link.cell.pause() {
             if let Some(conn) = link.conn {
-                self.act(|core, _, _| core.broker.handle_paused(conn));
+                self.act(|core, _, _| core.broker.handle_paused(conn, Pause::Store));
             }
             self.paused.0.lock().push((link.conn, Arc::clone(&link.cell)));
         }
@@ -38,8 +39,8 @@ impl Shared {
     pub(super) fn pace(&self, link: &Link, paced: bool) {
         let Some(conn) = link.conn else { return };
         self.act(|core, now, _| match paced {
-            true => core.broker.handle_paced(conn),
-            false => core.broker.handle_unpaced(conn, now),
+            true => core.broker.handle_paused(conn, Pause::Pace),
+            false => core.broker.handle_resumed(conn, Pause::Pace, now),
         });
     }
 
@@ -67,10 +68,8 @@ impl Shared {
     pub fn hold_up(&self, link: &Link, held: bool) {
         let Some(conn) = link.conn else { return };
         self.act(|core, now, _| match held {
-            true => core.broker.handle_paused(conn),
-            // Whoever waits for the store as well is told when that has caught up.
-            false if link.cell.is_paused() => {}
-            false => core.broker.handle_resumed(conn, now),
+            true => core.broker.handle_paused(conn, Pause::Question),
+            false => core.broker.handle_resumed(conn, Pause::Question, now),
         });
     }
 
@@ -83,7 +82,7 @@ impl Shared {
         for some in paused.chunks(TOLD_PER_HOLD) {
             self.act(|core, now, _| {
                 let conns = some.iter().filter_map(|(conn, _)| *conn);
-                conns.for_each(|conn| core.broker.handle_resumed(conn, now));
+                conns.for_each(|conn| core.broker.handle_resumed(conn, Pause::Store, now));
             });
         }
         paused.iter().for_each(|(_, cell)| cell.resume());

@@ -27,11 +27,6 @@ impl WakeCell {
         !self.paused.swap(true, Ordering::AcqRel)
     }
 
-    /// Whether it waits for the store.
-    pub fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
-    }
-
     /// Wakes it from waiting for the store.
     pub fn resume(&self) {
         self.paused.store(false, Ordering::Release);

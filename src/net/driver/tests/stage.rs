@@ -54,6 +54,20 @@ impl TestServer {
 
     /// With a broker that keeps everything in `store`.
     pub fn with_store(store: Box<dyn Store>, commits: CommitSettings) -> Self {
+        Self::on_store(store, commits, setup(NoCredentials))
+    }
+
+    /// The same, which asks `authorizer` what clients may do.
+    pub fn with_store_and_authorizer(
+        store: Box<dyn Store>,
+        commits: CommitSettings,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Self {
+        let setup = Setup { authorizer: Some((authorizer, 0)), ..setup(NoCredentials) };
+        Self::on_store(store, commits, setup)
+    }
+
+    fn on_store(store: Box<dyn Store>, commits: CommitSettings, setup: Setup) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(Settings { journal: true, ..settings() }, 1, clock.now());
         let owner = Arc::new(OnceLock::<Weak<Shared>>::new());
@@ -65,7 +79,7 @@ impl TestServer {
         });
         let commits = Commits::start(store, Lsn::NONE, commits, Box::new(|| 0), on_event);
         let commits = commits.expect("started");
-        let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup));
         owner.set(Arc::downgrade(&shared)).expect("the first");
         Self { door: shared.doorkeeper.door(DoorLimits::default()), shared }
     }

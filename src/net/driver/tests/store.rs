@@ -3,6 +3,7 @@
 use parking_lot::{Condvar, Mutex};
 
 use super::*;
+use crate::auth::{Access, Authorizer, Ruling};
 use crate::journal::StoreState;
 use crate::store::{CommitSettings, Operation, Store, StoreError, Visitor};
 
@@ -15,11 +16,7 @@ async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silen
     let (mut client, _task) = server.open();
     client.write_all(&connect_for_secs("client", 1)).await.expect("open");
     expect(&mut client, &CONNACK).await;
-    helper.set(Way::Slow);
-    let (_first, _task) = server.connecting_durable("first").await;
-    wait_until(|| helper.is_at_work()).await;
-    let (_second, _task) = server.connecting_durable("second").await;
-    wait_until(|| server.shared.commits.is_congested()).await;
+    let _others = server.congested_by(&helper).await;
 
     client.write_all(&PINGREQ).await.expect("open");
     tokio::task::yield_now().await;
@@ -30,6 +27,35 @@ async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silen
 
     server.pass_secs(300);
     assert_eq!(read_to_end(&mut client).await, b"", "now it is");
+}
+
+#[tokio::test]
+async fn a_client_is_not_silent_while_somebody_is_asked_about_it_though_the_store_catches_up() {
+    let helper = Helper::default();
+    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+    let store = Box::new(helper.clone());
+    let server = TestServer::with_store_and_authorizer(store, settings, Arc::new(Undecided));
+    let (mut client, socket) = tokio::io::duplex(64);
+    let mut driver = server.driver(socket);
+    client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
+    poll_once(&mut driver);
+    let _others = server.congested_by(&helper).await;
+    poll_once(&mut driver);
+    assert!(server.shared.must_pause(&driver.link), "the store is behind");
+
+    // What waited is on its way to the disk, and those that are paused do not know it yet.
+    helper.set(Way::Once);
+    wait_until(|| !server.shared.commits.is_congested()).await;
+    client.write_all(&PUBLISH).await.expect("taken");
+    poll_once(&mut driver);
+    assert!(driver.is_gate_shut(), "somebody is asked");
+    helper.set(Way::Good);
+    wait_until(|| driver.link.cell.take()).await;
+
+    server.pass_secs(100);
+    server.pass_secs(200);
+    poll_once(&mut driver);
+    assert!(driver.link.conn.is_some(), "it cannot be heard");
 }
 
 #[tokio::test]
@@ -72,6 +98,8 @@ enum Way {
     #[default]
     Good,
     Slow,
+    /// The next one is good, and those after it slow.
+    Once,
     Bad,
 }
 
@@ -93,9 +121,11 @@ impl Store for Helper {
         self.0.1.wait_while(&mut state, |(way, _)| *way == Way::Slow);
         state.1 = false;
         match state.0 {
-            Way::Bad => Err(io::Error::other("no such disk").into()),
-            Way::Good | Way::Slow => Ok(()),
+            Way::Bad => return Err(io::Error::other("no such disk").into()),
+            Way::Once => state.0 = Way::Slow,
+            Way::Good | Way::Slow => {}
         }
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
@@ -115,13 +145,44 @@ impl Store for Helper {
     }
 }
 
+/// Never says what a client may do.
+struct Undecided;
+
+impl Authorizer for Undecided {
+    fn authorize(&self, _: &Access) -> Pin<Box<dyn Future<Output = Ruling> + Send>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn edition(&self) -> u64 {
+        0
+    }
+}
+
 impl TestServer {
+    /// One client's session is being written, and another one's waits, which is too much. Their
+    /// connections stand still: nothing that they do adds to it.
+    async fn congested_by(&self, helper: &Helper) -> [(DuplexStream, Driver<DuplexStream>); 2] {
+        helper.set(Way::Slow);
+        let first = self.begin_durable("first").await;
+        wait_until(|| helper.is_at_work()).await;
+        let second = self.begin_durable("second").await;
+        wait_until(|| self.shared.commits.is_congested()).await;
+        [first, second]
+    }
+
     /// CONNECT with a session that is kept; no answer is waited for.
     async fn connecting_durable(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
-        let (mut client, task) = self.open();
-        client.write_all(&connect_with(0, &[client_id])).await.expect("open");
-        tokio::task::yield_now().await;
-        (client, task)
+        let (client, driver) = self.begin_durable(client_id).await;
+        (client, tokio::spawn(driver))
+    }
+
+    /// The same, and the connection goes no further.
+    async fn begin_durable(&self, client_id: &str) -> (DuplexStream, Driver<DuplexStream>) {
+        let (mut client, socket) = tokio::io::duplex(64);
+        client.write_all(&connect_with(0, &[client_id])).await.expect("taken");
+        let mut driver = self.driver(socket);
+        poll_once(&mut driver);
+        (client, driver)
     }
 }
 
