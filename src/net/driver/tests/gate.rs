@@ -136,6 +136,21 @@ async fn the_keep_alive_of_a_client_waits_for_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_keep_alive_of_a_client_waits_for_answers_though_it_has_just_come_in() {
+    let (server, _) = server(KNOWN_MAX);
+    let (mut client, _task) = server.open();
+    let mut connect = connect_with_will("c");
+    connect[11] = 10;
+    client.write_all(&[&connect[..], &PUBLISH_DENIED, &PINGREQ].concat()).await.expect("open");
+    expect(&mut client, &CONNACK).await;
+
+    server.pass_secs(20);
+
+    let mut answers = vec![0; PUBACK.len() + PINGRESP.len()];
+    client.read_exact(&mut answers).await.expect("open still");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_more_is_read_while_an_answer_is_due() {
     let (server, _) = server(KNOWN_MAX);
     let (mut client, socket) = tokio::io::duplex(64);
