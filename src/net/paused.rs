@@ -13,7 +13,8 @@ const TOLD_PER_HOLD: usize = 512;
 /// Connections that are not read from until the store has caught up.
 #[derive(Default)]
 pub(super) struct Paused(
-    /// Locked for a push or a swap, never together with the broker.
+    /// Twice where a client came in while its connection was paused. Locked for a push or a swap,
+    /// never together with the broker.
     Mutex<Vec<(Option<ConnId>, Arc<WakeCell>)>>,
 );
 
@@ -24,7 +25,7 @@ impl Shared {
         if !self.commits.is_congested() {
             return false;
         }
-        if link.cell.pause() {
+        if link.cell.pause(link.conn.is_some()) {
             if let Some(conn) = link.conn {
                 self.act(|core, _, _| core.broker.handle_paused(conn, Pause::Store));
             }

@@ -53,21 +53,7 @@ impl TestServer {
     }
 
     /// With a broker that keeps everything in `store`.
-    pub fn with_store(store: Box<dyn Store>, commits: CommitSettings) -> Self {
-        Self::on_store(store, commits, setup(NoCredentials))
-    }
-
-    /// The same, which asks `authorizer` what clients may do.
-    pub fn with_store_and_authorizer(
-        store: Box<dyn Store>,
-        commits: CommitSettings,
-        authorizer: Arc<dyn Authorizer>,
-    ) -> Self {
-        let setup = Setup { authorizer: Some((authorizer, 0)), ..setup(NoCredentials) };
-        Self::on_store(store, commits, setup)
-    }
-
-    fn on_store(store: Box<dyn Store>, commits: CommitSettings, setup: Setup) -> Self {
+    pub fn with_store(store: Box<dyn Store>, commits: CommitSettings, setup: Setup) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(Settings { journal: true, ..settings() }, 1, clock.now());
         let owner = Arc::new(OnceLock::<Weak<Shared>>::new());
@@ -111,7 +97,7 @@ impl TestServer {
     }
 }
 
-fn setup(authenticator: impl Authenticator + 'static) -> Setup {
+pub fn setup(authenticator: impl Authenticator + 'static) -> Setup {
     Setup {
         limits: Limits::default(),
         durability: "memory",

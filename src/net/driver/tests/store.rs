@@ -3,16 +3,21 @@
 use parking_lot::{Condvar, Mutex};
 
 use super::*;
-use crate::auth::{Access, Authorizer, Ruling};
+use crate::auth::{Access, Authorizer, Decision, Ruling};
 use crate::journal::StoreState;
+use crate::net::Setup;
+use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::store::{CommitSettings, Operation, Store, StoreError, Visitor};
+
+/// How long a test waits for what does not come: then it fails, instead of standing still.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silent() {
     let helper = Helper::default();
     // Whatever waits is too much.
     let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
-    let server = TestServer::with_store(Box::new(helper.clone()), settings);
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(NoCredentials));
     let (mut client, _task) = server.open();
     client.write_all(&connect_for_secs("client", 1)).await.expect("open");
     expect(&mut client, &CONNACK).await;
@@ -33,8 +38,8 @@ async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silen
 async fn a_client_is_not_silent_while_somebody_is_asked_about_it_though_the_store_catches_up() {
     let helper = Helper::default();
     let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
-    let store = Box::new(helper.clone());
-    let server = TestServer::with_store_and_authorizer(store, settings, Arc::new(Undecided));
+    let setup = Setup { authorizer: Some((Arc::new(Undecided), 0)), ..setup(NoCredentials) };
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup);
     let (mut client, socket) = tokio::io::duplex(64);
     let mut driver = server.driver(socket);
     client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
@@ -59,9 +64,31 @@ async fn a_client_is_not_silent_while_somebody_is_asked_about_it_though_the_stor
 }
 
 #[tokio::test]
+async fn a_client_that_comes_in_while_the_store_is_behind_is_not_silent() {
+    let helper = Helper::default();
+    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(hesitant));
+    let (mut client, socket) = tokio::io::duplex(64);
+    let mut driver = server.driver(socket);
+    client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
+    poll_once(&mut driver);
+    let _others = server.congested_by(&helper).await;
+
+    poll_once(&mut driver);
+    assert!(driver.link.conn.is_some(), "it is in");
+
+    server.pass_secs(100);
+    server.pass_secs(200);
+    poll_once(&mut driver);
+    helper.set(Way::Good);
+    assert!(driver.link.conn.is_some(), "it cannot be heard");
+}
+
+#[tokio::test]
 async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_needs_no_disk() {
     let helper = Helper::default();
-    let server = TestServer::with_store(Box::new(helper.clone()), CommitSettings::default());
+    let (store, settings) = (Box::new(helper.clone()), CommitSettings::default());
+    let server = TestServer::with_store(store, settings, setup(NoCredentials));
     let (mut subscriber, _task) = server.connected("subscriber").await;
     subscriber.write_all(&SUBSCRIBE).await.expect("open");
     expect(&mut subscriber, &SUBACK).await;
@@ -118,8 +145,12 @@ impl Store for Helper {
     fn apply(&mut self, _: Vec<Operation>) -> Result<(), StoreError> {
         let mut state = self.0.0.lock();
         state.1 = true;
-        self.0.1.wait_while(&mut state, |(way, _)| *way == Way::Slow);
+        let is_slow = |state: &mut (Way, bool)| state.0 == Way::Slow;
+        let waited = self.0.1.wait_while_for(&mut state, is_slow, PATIENCE);
         state.1 = false;
+        if waited.timed_out() {
+            return Err(io::Error::other("nobody has let it go on").into());
+        }
         match state.0 {
             Way::Bad => return Err(io::Error::other("no such disk").into()),
             Way::Once => state.0 = Way::Slow,
@@ -142,6 +173,20 @@ impl Store for Helper {
 
     fn size_bytes(&self) -> Result<u64, StoreError> {
         Ok(0)
+    }
+}
+
+/// Lets everybody in: the client when it is asked again.
+fn hesitant(request: &AuthRequest) -> Decision {
+    let answer = AuthAnswer::Accept { identity: Identity::default(), data: None, valid_for: None };
+    match request {
+        AuthRequest::Credentials { client_id, .. } if client_id.as_str() == "client" => {
+            Decision::Later(Box::pin(async {
+                tokio::task::yield_now().await;
+                answer
+            }))
+        }
+        _ => Decision::Now(answer),
     }
 }
 
@@ -187,7 +232,7 @@ impl TestServer {
 }
 
 async fn wait_until(is_so: impl Fn() -> bool) {
-    let patience = tokio::time::timeout(Duration::from_secs(30), async {
+    let patience = tokio::time::timeout(PATIENCE, async {
         while !is_so() {
             tokio::task::yield_now().await;
         }
