@@ -60,7 +60,7 @@ async fn a_client_that_says_goodbye_is_asked_about_all_the_same() {
     drop(client);
 
     expect(&mut subscriber, &PUBLISH).await;
-    task.await.expect("over");
+    over(task).await;
 }
 
 #[test]
@@ -147,7 +147,7 @@ async fn the_keep_alive_of_a_client_waits_for_answers_though_it_has_just_come_in
     server.pass_secs(20);
 
     let mut answers = vec![0; PUBACK.len() + PINGRESP.len()];
-    client.read_exact(&mut answers).await.expect("open still");
+    patiently(client.read_exact(&mut answers)).await.expect("open still");
 }
 
 #[tokio::test(start_paused = true)]

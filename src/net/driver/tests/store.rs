@@ -9,9 +9,6 @@ use crate::net::Setup;
 use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::store::{CommitSettings, Operation, Store, StoreError, Visitor};
 
-/// How long a test waits for what does not come: then it fails, instead of standing still.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 #[tokio::test]
 async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silent() {
     let helper = Helper::default();
@@ -232,10 +229,10 @@ impl TestServer {
 }
 
 async fn wait_until(is_so: impl Fn() -> bool) {
-    let patience = tokio::time::timeout(PATIENCE, async {
+    let comes_about = async {
         while !is_so() {
             tokio::task::yield_now().await;
         }
-    });
-    patience.await.expect("it comes about");
+    };
+    patiently(comes_about).await;
 }
