@@ -11,6 +11,7 @@ mod model;
 mod pulse;
 mod scenario;
 mod threads;
+mod turns;
 
 use super::*;
 use crate::journal::{Change, Image, SessionNumber, Unfinished};
