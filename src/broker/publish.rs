@@ -253,7 +253,7 @@ impl Broker {
         publisher: Option<SessionKey>,
         actions: &mut Actions,
     ) -> Routed {
-        let matches = self.subscriptions.matching(message.topic());
+        let matches = self.subscriptions.matching(message.topic_bytes());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
         let topic = self.guards.question(message);
         for found in &matches.direct {
