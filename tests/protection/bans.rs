@@ -1,8 +1,9 @@
 //! Who is kept out for a while, and how it comes in again.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, fulmar};
 use crate::client::{Client, NOT_AUTHORIZED, WRONG_PASSWORD, connect, connect_v5, is_refused};
 
 #[test]
@@ -29,7 +30,8 @@ fn bans_are_listed_and_lifted_by_whoever_owns_the_data() {
     let broker = Broker::with_passwords("", "[bans]\naddress_failures_max = 1");
     let mode = broker.control_socket().metadata().expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(broker.bans(&["list"]), "");
+    assert_eq!(broker.bans(&["list"]), "", "no line for nobody");
+    assert_eq!(broker.bans_says(&["list"]), "nobody is banned\n");
     for host in [1, 1, 2, 2, 3, 3] {
         login(&broker, host, "wrong");
     }
@@ -60,6 +62,29 @@ fn a_user_name_is_banned_wherever_its_logins_come_from_if_configured() {
     broker.await_log("banned subject=user ann");
     assert_eq!(broker.bans(&["lift", "user", "ann"]), "1 lifted\n");
     assert_eq!(login(&broker, 4, "right").1[3], 0);
+}
+
+#[test]
+fn where_no_broker_runs_nobody_says_that_nobody_is_banned() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let bans = || {
+        let said = fulmar(directory.path()).args(["bans", "list"]).output().expect("built");
+        assert_eq!((said.status.code(), said.stdout), (Some(1), Vec::new()));
+        String::from_utf8(said.stderr).expect("text")
+    };
+    std::fs::write(directory.path().join("fulmar.toml"), "").expect("written");
+    std::fs::create_dir(directory.path().join("data")).expect("made");
+    let socket = directory.path().join("data/control.sock");
+
+    let nobody = format!("nobody listens at {}", socket.display());
+    assert!(bans().contains(&nobody), "there is no socket: {}", bans());
+    drop(UnixListener::bind(&socket).expect("bound"));
+    assert!(bans().contains(&nobody), "a socket was left behind: {}", bans());
+
+    std::fs::remove_file(&socket).expect("there");
+    let mute = UnixListener::bind(&socket).expect("bound");
+    std::thread::spawn(move || mute.incoming().for_each(drop));
+    assert!(!bans().contains("nobody is banned"), "who does not answer says nothing of bans");
 }
 
 #[test]

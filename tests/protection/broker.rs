@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,11 @@ impl Broker {
     fn start_in(directory: tempfile::TempDir, config: &str) -> Self {
         let config = format!("{config}[sys]\ninterval_secs = 1\n");
         std::fs::write(directory.path().join("fulmar.toml"), config).expect("written");
-        let mut child = command(directory.path()).stderr(Stdio::piped()).spawn().expect("built");
+        let mut child = fulmar(directory.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("built");
         let log = Arc::new(Log::default());
         log.follow(BufReader::new(child.stderr.take().expect("a pipe")));
         let broker = Self { child, log, directory };
@@ -99,9 +103,16 @@ impl Broker {
 
     /// What `fulmar bans` with these arguments prints.
     pub fn bans(&self, arguments: &[&str]) -> String {
-        let mut command = command(self.directory.path());
-        let command = command.arg("bans").args(arguments).stdout(Stdio::piped());
-        String::from_utf8(command.output().expect("built").stdout).expect("text")
+        String::from_utf8(self.run_bans(arguments).stdout).expect("text")
+    }
+
+    /// What it says besides, to people.
+    pub fn bans_says(&self, arguments: &[&str]) -> String {
+        String::from_utf8(self.run_bans(arguments).stderr).expect("text")
+    }
+
+    fn run_bans(&self, arguments: &[&str]) -> Output {
+        fulmar(self.directory.path()).arg("bans").args(arguments).output().expect("built")
     }
 
     /// The file on which it takes orders.
@@ -136,7 +147,8 @@ impl Log {
     }
 }
 
-fn command(directory: &Path) -> Command {
+/// A command of the binary with the configuration and the data in `directory`.
+pub fn fulmar(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
     command.arg("--config").arg(directory.join("fulmar.toml"));
     command.arg("--data-dir").arg(directory.join("data"));
@@ -145,7 +157,7 @@ fn command(directory: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("NO_COLOR", "1").stdout(Stdio::null());
+    command.env("NO_COLOR", "1");
     command
 }
 
