@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -103,6 +104,20 @@ impl Authenticator for Identities {
                 })
             }
         }
+    }
+
+    fn named_user<'a>(&self, request: &'a AuthRequest) -> Option<Cow<'a, str>> {
+        let name = match request {
+            AuthRequest::Credentials { .. } => return NoCredentials.named_user(request),
+            AuthRequest::Begin { method, data, .. }
+            | AuthRequest::ReAuthenticate { method, data, .. } => match &**method {
+                scram::METHOD => scram::named_user(data),
+                token::METHOD => self.parts.tokens.as_ref()?.named_user(data),
+                _ => None,
+            },
+            AuthRequest::Continue { state, .. } => scram::named_user_at(state),
+        };
+        name.map(Cow::Owned)
     }
 }
 

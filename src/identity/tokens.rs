@@ -74,6 +74,12 @@ impl Tokens {
         }
     }
 
+    /// The user whom `token` names, be it true or not.
+    pub fn named_user(&self, token: &[u8]) -> Option<String> {
+        let rules = Arc::clone(&self.current.read());
+        rules.named_user(token)
+    }
+
     /// Accepts a good token and refuses anything else.
     pub async fn believe(&self, token: Vec<u8>, user: Option<String>, pool: &Pool) -> Verdict {
         let rules = Arc::clone(&self.current.read());

@@ -41,9 +41,25 @@ impl Broker {
     pub fn with_passwords(limits: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("passwords");
-        add_user(&file, "ann", "right");
+        add_user(&[], &file, "ann", "right");
         let auth = format!("[auth]\nchain = ['password']\npassword_file = '{}'", file.display());
         let limits = format!("[limits]\nexempt_addresses = []\n{limits}");
+        Self::start_in(directory, &format!("{LISTENER}{auth}\n{limits}\n{more}\n"))
+    }
+
+    /// Starts a broker that takes ann's password, "right", also by SCRAM, and tokens.
+    pub fn with_all_sources(more: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (passwords, key) = (directory.path().join("passwords"), directory.path().join("key"));
+        add_user(&["--scram"], &passwords, "ann", "right");
+        std::fs::write(&key, [7; 32]).expect("written");
+        let auth = format!(
+            "[auth]\nchain = ['jwt', 'scram', 'password']\nallow_readable_files = true\n\
+             password_file = '{}'\njwt_secret_files = ['{}']",
+            passwords.display(),
+            key.display()
+        );
+        let limits = "[limits]\nexempt_addresses = []";
         Self::start_in(directory, &format!("{LISTENER}{auth}\n{limits}\n{more}\n"))
     }
 
@@ -161,10 +177,11 @@ pub fn fulmar(directory: &Path) -> Command {
     command
 }
 
-fn add_user(file: &Path, user: &str, password: &str) {
+fn add_user(how: &[&str], file: &Path, user: &str, password: &str) {
     use std::io::Write;
     let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
-    command.args(["passwd", "add", "--stdin"]).arg(file).arg(user).stdin(Stdio::piped());
+    command.args(["passwd", "add", "--stdin"]).args(how).arg(file).arg(user);
+    command.stdin(Stdio::piped());
     let mut child = command.spawn().expect("built");
     child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("read");
     assert!(child.wait().expect("a child").success());

@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Instant;
 
 use fulmar::codec::{
-    self, Connect, Packet, Publish, PublishProperties, Subscribe, SubscribeFilter,
+    self, Auth, Connect, Packet, Publish, PublishProperties, Subscribe, SubscribeFilter,
 };
-use fulmar::types::{PacketId, Protocol, QoS, SubscriptionOptions};
+use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, SubscriptionOptions};
 use socket2::{Domain, Socket, Type};
 
 use crate::broker::{Broker, DEADLINE};
@@ -166,6 +166,19 @@ impl Client {
         }
     }
 
+    /// Goes on with an exchange; returns the packet that answers.
+    #[track_caller]
+    pub fn send_auth(&mut self, method: &str, data: &[u8]) -> Vec<u8> {
+        let packet = Packet::Auth(Auth {
+            reason: ReasonCode::ContinueAuthentication,
+            authentication_method: Some(method),
+            authentication_data: Some(data),
+            ..Auth::default()
+        });
+        self.socket.write_all(&encoded(&packet, Protocol::V5)).expect("the broker reads");
+        self.read_packet().expect("an answer")
+    }
+
     fn send(&mut self, packet: &Packet<'_>) {
         let bytes = encoded(packet, self.protocol);
         self.socket.write_all(&bytes).expect("the broker reads");
@@ -183,6 +196,26 @@ pub fn connect(client_id: &str, credentials: Option<(&str, &str)>) -> Vec<u8> {
 /// The same of 5.0.
 pub fn connect_v5(client_id: &str) -> Vec<u8> {
     encoded(&Packet::Connect(Box::new(Connect::new(Protocol::V5, client_id))), Protocol::V5)
+}
+
+/// CONNECT of 5.0 that begins an exchange.
+pub fn connect_by(method: &str, data: &[u8]) -> Vec<u8> {
+    let mut packet = Connect::new(Protocol::V5, "exchange");
+    (packet.authentication_method, packet.authentication_data) = (Some(method), Some(data));
+    encoded(&Packet::Connect(Box::new(packet)), Protocol::V5)
+}
+
+/// The data in an AUTH packet.
+#[track_caller]
+pub fn auth(packet: &[u8]) -> String {
+    let frame = codec::frame(packet, usize::MAX).expect("a packet").expect("a whole one");
+    match codec::decode(frame, Protocol::V5).expect("a packet") {
+        Packet::Auth(auth) => {
+            let data = auth.authentication_data.unwrap_or_default();
+            String::from_utf8(data.to_vec()).expect("text")
+        }
+        other => panic!("no AUTH but {other:?}"),
+    }
 }
 
 /// Waits until `$SYS/broker/protection/<name>` is at least this.

@@ -26,8 +26,7 @@ impl ClaimNames {
     ///
     /// Which of them cannot be used.
     pub fn identity(&self, claims: &Map<String, Value>) -> Result<Identity, &'static str> {
-        let username = find(claims, &self.username).and_then(Value::as_str);
-        let username = username.filter(|name| !name.is_empty() && !name.contains('\0'));
+        let username = self.username(claims);
         let groups = list(find(claims, &self.groups), str::split_ascii_whitespace)?;
         let (publish, subscribe) = (find(claims, &self.publish), find(claims, &self.subscribe));
         let grants = match (publish, subscribe) {
@@ -38,6 +37,12 @@ impl ClaimNames {
             })),
         };
         Ok(Identity { username: username.map(String::from), groups, grants })
+    }
+
+    /// The user name in these claims.
+    pub fn username<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a str> {
+        let username = find(claims, &self.username).and_then(Value::as_str);
+        username.filter(|name| !name.is_empty() && !name.contains('\0'))
     }
 }
 

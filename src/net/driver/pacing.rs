@@ -11,16 +11,18 @@ use crate::request::{AuthRequest, Connect, Request};
 use crate::types::ReasonCode;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Refuses a CONNECT that is not wanted before anybody looks at its credentials. Whether it did.
+    /// Refuses a client that is not wanted before anybody looks at its credentials. Whether it did.
     pub(super) fn turn_away(&mut self, question: &AuthRequest) -> bool {
-        let (client_id, user) = match question {
-            AuthRequest::Credentials { client_id, username, .. } => {
-                (client_id, username.as_deref())
+        let client_id = match question {
+            AuthRequest::Credentials { client_id, .. } | AuthRequest::Begin { client_id, .. } => {
+                client_id
             }
-            AuthRequest::Begin { client_id, .. } => (client_id, None),
+            // Many that have begun are not many guesses once a few of them were wrong.
+            AuthRequest::Continue { client_id, .. } if self.link.conn.is_none() => client_id,
             AuthRequest::Continue { .. } | AuthRequest::ReAuthenticate { .. } => return false,
         };
-        let admitted = self.shared.doorkeeper.admit_client(&self.peer, client_id, user);
+        let user = self.shared.authenticator.named_user(question);
+        let admitted = self.shared.doorkeeper.admit_client(&self.peer, client_id, user.as_deref());
         admitted.map_err(|turned_away| self.refuse(turned_away)).is_err()
     }
 

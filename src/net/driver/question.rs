@@ -23,7 +23,7 @@ pub struct Question {
 /// A question that is open.
 struct Asked {
     answer: Pin<Box<dyn Future<Output = AuthAnswer> + Send>>,
-    /// The user name that the client gave.
+    /// The user whom the client named.
     user: Option<Box<str>>,
 }
 
@@ -41,9 +41,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.time_re_authentication();
         }
         match self.shared.authenticator.decide(question, &self.peer) {
-            Decision::Now(answer) => self.handle_answer(answer, user_of(question), scratch),
+            Decision::Now(answer) => {
+                let user = self.shared.authenticator.named_user(question);
+                self.handle_answer(answer, user.as_deref(), scratch);
+            }
             Decision::Later(answer) => {
-                let user = user_of(question).map(Box::from);
+                let user = self.shared.authenticator.named_user(question).map(Box::from);
                 self.question.asked = Some(Box::new(Asked { answer, user }));
             }
         }
@@ -102,14 +105,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
         self.clear_gate();
         self.connection.encode(close, self.shared.clock.now(), &mut self.outbox.output);
-    }
-}
-
-/// The user name in a CONNECT; that of an exchange stands in data that only its method can read.
-fn user_of(question: &AuthRequest) -> Option<&str> {
-    match question {
-        AuthRequest::Credentials { username, .. } => username.as_deref(),
-        _ => None,
     }
 }
 
