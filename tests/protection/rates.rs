@@ -66,6 +66,21 @@ fn a_client_that_publishes_too_fast_is_slowed_down_and_its_neighbour_is_not() {
 }
 
 #[test]
+fn who_connects_again_and_again_publishes_no_faster() {
+    let broker = Broker::limited("publish_messages_per_second = 10\npublish_burst_secs = 1");
+    let begun = Instant::now();
+
+    for _ in 0..6 {
+        let mut client = Client::connect(1, broker.address(), "again");
+        (0..10).for_each(|_| client.send_publish("t", b"m"));
+        (0..10).for_each(|_| assert_eq!(client.read_packet().expect("PUBACK")[0], 0x40));
+    }
+
+    // Ten of sixty were there at once, and of one read may be taken more than there is.
+    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn keep_alive_does_not_end_a_client_that_nobody_reads() {
     let broker = Broker::limited("publish_messages_per_second = 1\npublish_burst_secs = 1");
     let packet = [0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 1, 0, 1, b'c'];

@@ -4,7 +4,7 @@ use std::task::Context;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Driver;
+use super::{Driver, Scratch};
 use crate::guard::Refusal;
 use crate::net::doors::{Reading, TurnedAway};
 use crate::request::{AuthRequest, Connect, Request};
@@ -65,6 +65,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         matches!(reading, Reading::Pauses | Reading::PausesNow)
+    }
+
+    /// Whether what arrived with a CONNECT waits because its client still owes for what it published on
+    /// an earlier connection: else each new connection would let it publish as much as one read brings.
+    pub(super) fn must_defer(&mut self) -> bool {
+        let now = self.shared.clock.now();
+        self.member.as_mut().is_some_and(|member| member.must_defer(now))
+    }
+
+    /// Takes what had to wait. Whether something had.
+    pub(super) fn take_deferred(&mut self, scratch: &mut Scratch) -> bool {
+        let deferred = self.member.as_mut().is_some_and(|member| member.take_deferred());
+        if deferred {
+            self.receive_left(scratch);
+            self.sort_all(scratch);
+        }
+        deferred
     }
 
     fn refuse(&mut self, TurnedAway { refusal, retry_after_secs }: TurnedAway) {

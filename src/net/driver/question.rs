@@ -62,6 +62,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Poll::Ready(answer) = asked.answer.as_mut().poll(cx) else { return false };
         let user = self.question.asked.take().and_then(|asked| asked.user);
         self.handle_answer(answer, user.as_deref(), scratch);
+        // Who the client is decides whether what came behind its CONNECT is taken now.
+        self.sort_all(scratch);
         self.receive_left(scratch);
         self.sort_all(scratch);
         true
