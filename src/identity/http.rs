@@ -10,12 +10,12 @@ use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::cache::{Cache, Digest};
-use super::files::{self, FileError};
+use super::files;
 use super::pool::Pool;
 use crate::auth::token::ClaimNames;
 use crate::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Ruling, Verdict};
 use crate::net::tls::crypto_provider;
-use crate::net::{Clock, Mistakes};
+use crate::net::{Clock, FileError, Mistakes};
 
 /// Another server that is asked by HTTP who a client is and what it may do: POST of JSON, and an
 /// answer in JSON.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use super::cache::Cache;
-use super::files::{self, FileError};
+use super::files;
 use super::pool::Pool;
 use crate::auth::password::{
     Argon2id, FILE_BYTES_MAX, PasswordFile, Record, SALT_BYTES, SCRAM_ITERATIONS, keyed_hash,
 };
 use crate::auth::scram::{self, First};
 use crate::auth::{Login, Verdict};
-use crate::net::Clock;
+use crate::net::{Clock, FileError};
 use crate::request::{AuthAnswer, Identity};
 use crate::types::ReasonCode;
 

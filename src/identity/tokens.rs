@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::files::{self, FileError};
+use super::files;
 use super::pool::Pool;
 use crate::auth::token::{Key, TokenRules};
 use crate::auth::{Login, Verdict};
-use crate::net::Clock;
+use crate::net::{Clock, FileError};
 use crate::types::ReasonCode;
 
 /// Tokens and the files with the keys that they are checked with.

@@ -8,10 +8,10 @@ use crate::auth::Authorizer;
 use crate::auth::token::{ClaimNames, TokenRules};
 use crate::config::{self, AuthSource, Config};
 use crate::identity::{
-    Callout, CalloutOptions, CertificateUser, FileError, Identities, KeyFiles, Parts, Passwords,
-    Pool, Reloader, RuleSource, SourceKind, Tokens, random,
+    Callout, CalloutOptions, CertificateUser, Identities, KeyFiles, Parts, Passwords, Pool,
+    Reloader, RuleSource, SourceKind, Tokens, random,
 };
-use crate::net::{Clock, Shared};
+use crate::net::{Clock, FileError, Shared};
 
 /// Whoever decides about credentials, and how to have the files of it read again.
 pub struct Sources {
