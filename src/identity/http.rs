@@ -327,12 +327,7 @@ fn login_verdict(answer: &Map<String, Value>, login: &Login) -> Verdict {
 /// The identity stands in the answer as it would in a token. Without a user name it is the one that
 /// the client gave, if any.
 fn allowed(answer: &Map<String, Value>, login: &Login) -> Verdict {
-    let names = ClaimNames {
-        username: "username".into(),
-        groups: "groups".into(),
-        publish: "publish".into(),
-        subscribe: "subscribe".into(),
-    };
+    let names = ClaimNames { username: "username".into(), ..ClaimNames::default() };
     let valid_for = match answer.get("expires_in_secs") {
         None => Ok(None),
         Some(secs) => secs.as_u64().map(Duration::from_secs).map(Some).ok_or(()),

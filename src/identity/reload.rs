@@ -106,11 +106,9 @@ fn watched(parts: &Parts) -> Vec<Watched> {
             parts.tokens.as_ref().map_or(Ok(0), |tokens| tokens.reload())
         }));
     }
-    if let Some(path) = parts.rules.as_ref().and_then(|rules| rules.path()) {
+    if let Some(path) = parts.rules.path() {
         let paths = vec![path.clone()];
-        watched.push(Watched::new("rules about topics", paths, |parts| {
-            parts.rules.as_ref().map_or(Ok(0), |rules| rules.reload())
-        }));
+        watched.push(Watched::new("rules about topics", paths, |parts| parts.rules.reload()));
     }
     watched
 }

@@ -19,6 +19,18 @@ pub struct ClaimNames {
 /// The most groups, and the most topic filters of either kind, that one token may list.
 pub const CLAIM_ENTRIES_MAX: usize = 256;
 
+impl Default for ClaimNames {
+    /// As most issuers have them.
+    fn default() -> Self {
+        Self {
+            username: "sub".into(),
+            groups: "groups".into(),
+            publish: "publish".into(),
+            subscribe: "subscribe".into(),
+        }
+    }
+}
+
 impl ClaimNames {
     /// Who the holder of these claims is, with or without a user name.
     ///

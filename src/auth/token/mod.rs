@@ -300,12 +300,7 @@ mod tests {
             keys: vec![Key::from_secret(SECRET).expect("long enough")],
             issuer: String::new(),
             audience: String::new(),
-            names: ClaimNames {
-                username: "sub".into(),
-                groups: "groups".into(),
-                publish: "publish".into(),
-                subscribe: "subscribe".into(),
-            },
+            names: ClaimNames::default(),
             leeway_secs: 0,
             expiry_required: true,
         }
