@@ -13,6 +13,8 @@ mod https;
 mod keys;
 mod paho;
 mod passwords;
+#[path = "../common/process.rs"]
+mod process;
 mod scram;
 mod storm;
 mod tokens;

@@ -11,4 +11,6 @@ mod client;
 mod counts;
 mod memory;
 mod overload;
+#[path = "../common/process.rs"]
+mod process;
 mod rates;

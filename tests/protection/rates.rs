@@ -23,7 +23,7 @@ fn an_address_connects_as_fast_as_it_may_and_no_faster() {
 #[test]
 fn a_storm_of_connections_is_refused_before_tls() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut certs = std::process::Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut certs = crate::process::fulmar();
     let made = certs.args(["certs", "dev", "--dir"]).arg(directory.path()).output().expect("built");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let file = |name: &str| directory.path().join(name).display().to_string();

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "real sockets take real time, and it is measured")]
 
+#[path = "../common/process.rs"]
+mod binary;
 mod client;
 mod process;
 mod store;

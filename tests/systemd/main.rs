@@ -10,6 +10,8 @@ mod activation;
 mod client;
 mod journal;
 mod notify;
+#[path = "../common/process.rs"]
+mod process;
 mod service;
 mod unit;
 mod watchdog;

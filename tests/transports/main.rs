@@ -8,6 +8,8 @@ mod authority;
 mod broker;
 mod client;
 mod client_certificates;
+#[path = "../common/process.rs"]
+mod process;
 mod proxy;
 mod reload;
 #[path = "../interop/setup.rs"]
