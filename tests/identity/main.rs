@@ -19,3 +19,5 @@ mod scram;
 mod storm;
 mod tokens;
 mod topics;
+#[path = "../common/wire.rs"]
+mod wire;

@@ -14,3 +14,5 @@ mod overload;
 #[path = "../common/process.rs"]
 mod process;
 mod rates;
+#[path = "../common/wire.rs"]
+mod wire;

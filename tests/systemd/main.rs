@@ -15,6 +15,8 @@ mod process;
 mod service;
 mod unit;
 mod watchdog;
+#[path = "../common/wire.rs"]
+mod wire;
 
 use std::io::Write;
 

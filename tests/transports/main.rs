@@ -19,3 +19,5 @@ mod tls;
 mod tools;
 mod unix;
 mod websocket;
+#[path = "../common/wire.rs"]
+mod wire;
