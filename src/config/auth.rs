@@ -1,5 +1,5 @@
 use super::choice::{name_in, named};
-use super::combinations::{at_key, at_listener};
+use super::combinations::{at_common_key, at_listener};
 use super::value::{Entry, Range, Value, Written};
 use super::{CertificateUser, Config, Mistake, Origins};
 
@@ -94,7 +94,7 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         }
     }
     let mut mistakes: Vec<Mistake> =
-        found.into_iter().map(|(key, text)| at_key(key, origins, text)).collect();
+        found.into_iter().map(|(key, text)| at_common_key(key, origins, text)).collect();
     mistakes.extend(namesakes(config, origins));
     mistakes
 }

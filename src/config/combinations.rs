@@ -15,7 +15,7 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
     }
     found.extend(auth::mistakes(config, origins));
     let engine = engine_without_its_promise(config);
-    found.extend(engine.map(|(key, text)| at_key(key, origins, text)));
+    found.extend(engine.map(|(key, text)| at_common_key(key, origins, text)));
     found
 }
 
@@ -35,7 +35,7 @@ pub(super) fn warnings(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let closed = config.listeners.iter().enumerate().filter(|(_, it)| accepts_nobody_at_all(it));
     let mut found: Vec<Mistake> =
         closed.map(|(index, it)| at_listener(index, origins, accepts_nobody(it))).collect();
-    found.extend(hints(config).map(|(key, hint)| at_key(key, origins, hint)));
+    found.extend(hints(config).map(|(key, hint)| at_common_key(key, origins, hint)));
     found
 }
 
@@ -127,8 +127,8 @@ fn accepts_nobody(listener: &Listener) -> String {
     )
 }
 
-/// A mistake in what a key has.
-pub(super) fn at_key(key: &str, origins: &Origins, text: impl Into<String>) -> Mistake {
+/// A mistake in what a key outside of the listeners has.
+pub(super) fn at_common_key(key: &str, origins: &Origins, text: impl Into<String>) -> Mistake {
     Mistake { origin: origins.of(key).clone(), key: key.into(), text: text.into() }
 }
 
