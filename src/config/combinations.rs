@@ -14,11 +14,8 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         found.extend(problem.map(|text| at_listener(index, origins, text)));
     }
     found.extend(auth::mistakes(config, origins));
-    found.extend(engine_without_its_promise(config).map(|(key, text)| Mistake {
-        origin: origins.of(key).clone(),
-        key: key.into(),
-        text: text.into(),
-    }));
+    let engine = engine_without_its_promise(config);
+    found.extend(engine.map(|(key, text)| at_common_key(key, origins, text)));
     found
 }
 
@@ -38,10 +35,7 @@ pub(super) fn warnings(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let closed = config.listeners.iter().enumerate().filter(|(_, it)| accepts_nobody_at_all(it));
     let mut found: Vec<Mistake> =
         closed.map(|(index, it)| at_listener(index, origins, accepts_nobody(it))).collect();
-    for (key, hint) in hints(config) {
-        let origin = origins.of(key).clone();
-        found.push(Mistake { origin, key: key.into(), text: hint.into() });
-    }
+    found.extend(hints(config).map(|(key, hint)| at_common_key(key, origins, hint)));
     found
 }
 
@@ -133,6 +127,12 @@ fn accepts_nobody(listener: &Listener) -> String {
     )
 }
 
-fn at_listener(index: usize, origins: &Origins, text: String) -> Mistake {
+/// A mistake in what a key outside of the listeners has.
+pub(super) fn at_common_key(key: &str, origins: &Origins, text: impl Into<String>) -> Mistake {
+    Mistake { origin: origins.of(key).clone(), key: key.into(), text: text.into() }
+}
+
+/// A mistake in what a listener has.
+pub(super) fn at_listener(index: usize, origins: &Origins, text: String) -> Mistake {
     Mistake { origin: origins.of_listener(index).clone(), key: "listeners".into(), text }
 }

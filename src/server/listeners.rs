@@ -10,8 +10,8 @@ use super::activation::{Activation, Passed};
 use super::{protection, settings};
 use crate::auth::PeerInfo;
 use crate::config::{self, Config, Endpoint, Listener};
-use crate::net::tls::{FileProblem, Tls};
-use crate::net::{self, Entrance, Listening, Shared, UnixSocket};
+use crate::net::tls::Tls;
+use crate::net::{self, Entrance, FileError, Listening, Shared, UnixSocket};
 
 /// A listener whose place and files are ours.
 pub struct Bound {
@@ -48,7 +48,7 @@ pub enum ListenError {
         /// The name of the listener.
         listener: String,
         /// What is wrong.
-        problem: FileProblem,
+        problem: FileError,
     },
 }
 

@@ -77,9 +77,9 @@ fn a_packet_that_is_too_large_ends_its_connection_before_it_has_come() {
 
     let mut large = Client::connect_v5(1, broker.address(), "large");
     // PUBLISH of 256 MiB, of which nothing comes.
-    large.socket.write_all(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]).expect("open");
+    large.0.socket.write_all(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]).expect("open");
     assert_eq!(large.read_packet().as_deref(), Some(&[0xE0, 1, 0x95][..]), "Packet too large");
-    assert!(is_closed(&mut large.socket));
+    assert!(is_closed(&mut large.0.socket));
 
     let mut unknown = socket_from(1, broker.address()).expect("accepted");
     unknown.write_all(&[0x10, 0xC9, 0x01]).expect("open");
@@ -139,11 +139,11 @@ fn a_storm_of_wrong_logins_does_not_keep_a_good_client_out() {
 
 /// Publishes until that is over, or until the broker reads no more.
 fn flood(mut client: Client, over: &AtomicBool) {
-    client.socket.set_nonblocking(true).expect("a socket");
+    client.0.socket.set_nonblocking(true).expect("a socket");
     let packet = [&[0x30, 0xFF, 0x07, 0, 1, b't'][..], &[b'x'; 1_020]].concat();
     let mut rest: &[u8] = &packet;
     while !over.load(Ordering::Relaxed) {
-        match client.socket.write(rest) {
+        match client.0.socket.write(rest) {
             Ok(count) if count < rest.len() => rest = &rest[count..],
             Ok(_) => rest = &packet,
             Err(_) => thread::sleep(Duration::from_millis(1)),

@@ -8,6 +8,8 @@ mod authority;
 mod broker;
 mod client;
 mod client_certificates;
+#[path = "../common/process.rs"]
+mod process;
 mod proxy;
 mod reload;
 #[path = "../interop/setup.rs"]
@@ -17,3 +19,5 @@ mod tls;
 mod tools;
 mod unix;
 mod websocket;
+#[path = "../common/wire.rs"]
+mod wire;

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::auth::rules::Network;
 use crate::config::choice::choices;
+use crate::config::key::keys;
 use crate::config::value::{Range, Value, Written};
 use crate::config::{Key, ListenerAuth};
 
@@ -55,31 +56,8 @@ const PATH_BYTES_MAX: u64 = 1_024;
 /// More connections or packets than any machine takes.
 const MANY: u64 = 10_000_000;
 
-/// Declares the keys of a listener and the field of the draft that each is for.
-macro_rules! keys {
-    ($(
-        #[doc = $about:literal]
-        $name:literal is $($field:ident).+: $Value:ty $(, within $range:expr)?;
-    )+) => {
-        &[ $( Key {
-            section: "listeners",
-            name: $name,
-            about: $about.trim_ascii(),
-            range: keys!(@range $($range)?),
-            allowed: <$Value as Value>::allowed,
-            set: |draft, written, range| {
-                draft.$($field).+ = Value::read(written, range)?;
-                Ok(())
-            },
-            show: |draft| draft.$($field).+.show(),
-        }, )+ ]
-    };
-    (@range) => { None };
-    (@range $range:expr) => { Some($range) };
-}
-
 impl Draft {
-    pub(in crate::config) const KEYS: &[Key<Self>] = keys! {
+    pub(in crate::config) const KEYS: &[Key<Self>] = keys! { "listeners":
         /// An IP address and a port; 0.0.0.0 and [::] are all addresses of the machine.
         "address" is address: Option<SocketAddr>;
         /// A file to listen on instead of an address.

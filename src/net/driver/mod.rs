@@ -193,6 +193,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if shut || self.must_rest(cx) {
             return false;
         }
+        if self.take_deferred(scratch) {
+            return true;
+        }
         let (shared, connection) = (&self.shared, &mut self.connection);
         let inputs = &mut scratch.inputs;
         let receive = |bytes: &[u8]| receive(connection, shared, bytes, inputs);
@@ -220,6 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn receive_left(&mut self, scratch: &mut Scratch) {
+        if self.must_defer() {
+            return;
+        }
         let (shared, connection) = (&self.shared, &mut self.connection);
         let inputs = &mut scratch.inputs;
         self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
