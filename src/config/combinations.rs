@@ -4,6 +4,8 @@ use super::{
     Config, Durability, Endpoint, Engine, LISTENERS_MAX, Listener, Mistake, Origins, auth,
 };
 
+const FIT_NO_QUEUE: &str = "is more than session.queue_bytes_max: the longest packets fit no queue";
+
 /// What no broker can be, though each value alone is right.
 pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let mut found = Vec::new();
@@ -38,6 +40,13 @@ pub(super) fn warnings(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let closed = config.listeners.iter().enumerate().filter(|(_, it)| accepts_nobody_at_all(it));
     let mut found: Vec<Mistake> =
         closed.map(|(index, it)| at_listener(index, origins, accepts_nobody(it))).collect();
+    let queue_bytes_max = config.session.queue_bytes_max;
+    let fits_no_queue = |it: &Listener| {
+        it.limits.packet_bytes_max.0.is_some_and(|own| u64::from(own) > queue_bytes_max)
+    };
+    for (index, _) in config.listeners.iter().enumerate().filter(|(_, it)| fits_no_queue(it)) {
+        found.push(at_key(index, "limits.packet_bytes_max", origins, FIT_NO_QUEUE.into()));
+    }
     for (key, hint) in hints(config) {
         let origin = origins.of(key).clone();
         found.push(Mistake { origin, key: key.into(), text: hint.into() });
@@ -57,7 +66,7 @@ fn hints(config: &Config) -> impl Iterator<Item = (&'static str, &'static str)> 
         (
             packets_changed && u64::from(limits.packet_bytes_max) > session.queue_bytes_max,
             "limits.packet_bytes_max",
-            "is more than session.queue_bytes_max: the longest packets fit no queue",
+            FIT_NO_QUEUE,
         ),
         (
             connections_changed && limits.connections_max > session.sessions_max,
@@ -135,4 +144,10 @@ fn accepts_nobody(listener: &Listener) -> String {
 
 fn at_listener(index: usize, origins: &Origins, text: String) -> Mistake {
     Mistake { origin: origins.of_listener(index).clone(), key: "listeners".into(), text }
+}
+
+/// At a key of a listener, where that is written.
+fn at_key(index: usize, key: &str, origins: &Origins, text: String) -> Mistake {
+    let origin = origins.of_listener_key(index, key).clone();
+    Mistake { origin, key: format!("listeners.{key}"), text }
 }

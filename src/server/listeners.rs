@@ -100,7 +100,7 @@ pub fn start_all(
                 allow_anonymous: listener.allow_anonymous,
                 ..PeerInfo::default()
             },
-            door: shared.doorkeeper.door(protection::door(config, &listener.limits)),
+            door: shared.doorkeeper.door(protection::door(config, &listener)),
             proxy: listener.proxy,
             tls,
             websocket: listener.websocket,

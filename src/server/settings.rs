@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::protection;
 use crate::auth::{Authenticator, Authorizer};
 use crate::broker::Settings;
-use crate::config::{self, Config, SessionExpiryMax};
+use crate::config::{self, Config, Listener, SessionExpiryMax};
 use crate::connection::Limits;
 use crate::net::{Keepalive, Setup, TcpOptions};
 use crate::request::EXPIRY_NEVER;
@@ -72,7 +72,6 @@ pub fn setup(
     authorizer: Option<Arc<dyn Authorizer>>,
 ) -> Setup {
     Setup {
-        limits: connection(config),
         durability: config.store.durability.name(),
         authenticator,
         authorizer: authorizer.map(|authorizer| (authorizer, config.acl.decisions_max)),
@@ -99,12 +98,12 @@ pub fn tcp(tcp: &config::Tcp) -> TcpOptions {
     }
 }
 
-/// What one connection is held to.
-fn connection(config: &Config) -> Limits {
+/// What one connection of `listener` announces and is held to.
+pub fn connection(config: &Config, listener: &Listener) -> Limits {
     let (limits, mqtt) = (&config.limits, &config.mqtt);
     let information = &mqtt.response_information;
     Limits {
-        maximum_packet_size: limits.packet_bytes_max,
+        maximum_packet_size: listener.limits.packet_bytes_max.or(limits.packet_bytes_max),
         topic_alias_maximum: mqtt.topic_alias_maximum,
         topic_alias_maximum_out: mqtt.topic_alias_maximum_out,
         receive_maximum: mqtt.receive_maximum,
@@ -142,6 +141,7 @@ fn to_usize(bytes: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{ListenerLimits, Own};
 
     #[test]
     fn zero_turns_a_socket_option_off() {
@@ -169,18 +169,32 @@ mod tests {
     fn the_level_is_announced_unless_that_is_turned_off() {
         let mut config = Config::default();
         config.store.durability = config::Durability::Os;
-        assert_eq!(connection(&config).durability, Some("os"));
+        assert_eq!(connection(&config, &Listener::default()).durability, Some("os"));
 
         config.mqtt.announce_durability = false;
-        assert_eq!(connection(&config).durability, None);
+        assert_eq!(connection(&config, &Listener::default()).durability, None);
+    }
+
+    #[test]
+    fn the_packet_size_of_a_listener_goes_before_the_common_one() {
+        let mut config = Config::default();
+        config.limits.packet_bytes_max = 1_000;
+        let own = ListenerLimits { packet_bytes_max: Own(Some(2_000)), ..Default::default() };
+        let listener = Listener { limits: own, ..Listener::default() };
+
+        assert_eq!(connection(&config, &Listener::default()).maximum_packet_size, 1_000);
+        assert_eq!(connection(&config, &listener).maximum_packet_size, 2_000);
     }
 
     #[test]
     fn empty_response_information_is_none() {
         let mut config = Config::default();
-        assert_eq!(connection(&config).response_information, None);
+        assert_eq!(connection(&config, &Listener::default()).response_information, None);
 
         config.mqtt.response_information = "here".into();
-        assert_eq!(connection(&config).response_information.as_deref(), Some("here"));
+        assert_eq!(
+            connection(&config, &Listener::default()).response_information.as_deref(),
+            Some("here")
+        );
     }
 }

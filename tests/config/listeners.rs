@@ -126,6 +126,21 @@ fn a_limit_of_a_listener_is_its_own_or_the_common_one() {
 }
 
 #[test]
+fn the_packets_of_a_listener_are_as_long_as_those_of_mqtt_at_most() {
+    let written = |value: &str| {
+        format!("[[listeners]]\naddress = '127.0.0.1:1'\nlimits.packet_bytes_max = {value}")
+    };
+    let own = |value: &str| {
+        let config = load_file(&written(value)).expect("no mistakes").config;
+        config.listeners[0].limits.packet_bytes_max.0
+    };
+    assert_eq!([own("128"), own("268_435_455")], [Some(128), Some(268_435_455)]);
+    let least = "FILE:3: listeners.limits.packet_bytes_max: must be at least 128";
+    assert_eq!(mistakes_of(&written("127")), least);
+    assert!(mistakes_of(&written("268_435_456")).contains("must be at most 268_435_455"));
+}
+
+#[test]
 fn two_listeners_never_share_a_file() {
     let text = "[[listeners]]\nunix.path = '/a'\nname = 'x'\n[[listeners]]\nunix.path = '/a'";
     assert_eq!(mistakes_of(text), "FILE:4: listeners: /a is listened on twice");
@@ -169,6 +184,7 @@ limits.connects_per_minute_per_address = 6
 limits.connects_burst_per_address = 5
 limits.publish_messages_per_second = 4
 limits.publish_bytes_per_second = 3
+limits.packet_bytes_max = 200
 
 [[listeners]]
 unix.path = "/run/mqtt.sock"

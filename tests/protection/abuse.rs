@@ -90,6 +90,33 @@ fn a_packet_that_is_too_large_ends_its_connection_before_it_has_come() {
 }
 
 #[test]
+fn each_listener_has_its_own_packet_size_or_the_common_one() {
+    let broker = Broker::start(
+        "[[listeners]]\nname = 'own'\naddress = '127.0.0.1:0'\nlimits.packet_bytes_max = 1_000\n\
+         [[listeners]]\nname = 'common'\naddress = '127.0.0.1:0'\n\
+         [limits]\npacket_bytes_max = 2_000\n",
+    );
+    for (listener, limit) in [("own", 1_000_u32), ("common", 2_000)] {
+        let address = broker.address_of(listener);
+        let mut client = Client::connect_v5(1, address, listener);
+        assert_eq!(client.maximum_packet_size, Some(limit), "{listener}");
+
+        // PUBLISH of QoS 0: three bytes of header, three of topic, one without properties.
+        let publish = |bytes: usize| {
+            let len = bytes - 3;
+            let header = [0x30, (len % 128) as u8 | 0x80, (len / 128) as u8, 0, 1, b't', 0];
+            [&header[..], &vec![b'x'; len - 4]].concat()
+        };
+        client.socket.write_all(&publish(limit as usize)).expect("open");
+        client.ping();
+
+        client.socket.write_all(&publish(limit as usize + 1)).expect("open");
+        assert_eq!(client.read_packet().as_deref(), Some(&[0xE0, 1, 0x95][..]), "{listener}");
+        assert!(is_closed(&mut client.socket));
+    }
+}
+
+#[test]
 fn a_flood_of_messages_does_not_stop_its_neighbours() {
     let broker = Broker::limited("publish_bytes_per_second = 100_000\npublish_burst_secs = 1");
     let address = broker.address();

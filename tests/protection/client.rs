@@ -25,6 +25,8 @@ const PINGRESP: [u8; 2] = [0xD0, 0];
 /// A client that speaks 3.1.1 unless told otherwise.
 pub struct Client {
     pub socket: TcpStream,
+    /// What CONNACK of 5.0 said.
+    pub maximum_packet_size: Option<u32>,
     protocol: Protocol,
     arrived: Vec<u8>,
 }
@@ -75,6 +77,11 @@ impl Client {
             Self::try_connect(host, address, &encoded(&packet, Protocol::V5));
         assert_eq!((answer[0], answer[3]), (0x20, 0), "{answer:?}");
         client.protocol = Protocol::V5;
+        let frame = codec::frame(&answer, usize::MAX).expect("a packet").expect("a whole one");
+        match codec::decode(frame, Protocol::V5).expect("a packet") {
+            Packet::ConnAck(connack) => client.maximum_packet_size = connack.maximum_packet_size,
+            other => panic!("no CONNACK but {other:?}"),
+        }
         client
     }
 
@@ -82,7 +89,12 @@ impl Client {
     #[track_caller]
     pub fn try_connect(host: u8, address: SocketAddr, packet: &[u8]) -> (Self, Vec<u8>) {
         let socket = socket_from(host, address).expect("the kernel accepts");
-        let mut client = Self { socket, protocol: Protocol::V311, arrived: Vec::new() };
+        let mut client = Self {
+            socket,
+            maximum_packet_size: None,
+            protocol: Protocol::V311,
+            arrived: Vec::new(),
+        };
         if client.socket.write_all(packet).is_err() {
             return (client, Vec::new());
         }

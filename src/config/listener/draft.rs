@@ -9,6 +9,7 @@ use crate::auth::rules::Network;
 use crate::config::choice::choices;
 use crate::config::value::{Range, Value, Written};
 use crate::config::{Key, ListenerAuth};
+use crate::connection::PACKET_BYTES_MAX;
 
 /// One listener as far as it has been read.
 #[derive(Clone, Default)]
@@ -136,6 +137,8 @@ impl Draft {
         "limits.publish_messages_per_second" is limits.publish_messages_per_second: Own<u32>, within 0..=MANY;
         /// Bytes of messages that one client publishes in a second; "common": what limits says.
         "limits.publish_bytes_per_second" is limits.publish_bytes_per_second: Own<u64>, within 0..=1_099_511_627_776;
+        /// Bytes of one packet; a client that sends a longer one is disconnected; "common": what limits says.
+        "limits.packet_bytes_max" is limits.packet_bytes_max: Own<u32>, within 128..=PACKET_BYTES_MAX as u64;
     };
 
     /// The listener; or what contradicts itself, by key.

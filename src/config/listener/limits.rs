@@ -19,6 +19,8 @@ pub struct ListenerLimits {
     pub publish_messages_per_second: Own<u32>,
     /// Bytes of messages that one client publishes in a second; 0 for any number.
     pub publish_bytes_per_second: Own<u64>,
+    /// Bytes of one packet; a client that sends a longer one is disconnected.
+    pub packet_bytes_max: Own<u32>,
 }
 
 /// A value of a listener's own, or none: then the common one holds.

@@ -99,7 +99,6 @@ impl TestServer {
 
 fn setup(authenticator: impl Authenticator + 'static) -> Setup {
     Setup {
-        limits: Limits::default(),
         durability: "memory",
         authenticator: Box::new(authenticator),
         authorizer: None,
