@@ -15,6 +15,10 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         let problem = problem.or_else(|| (index == LISTENERS_MAX).then(too_many));
         found.extend(problem.map(|text| at_listener(index, origins, text)));
     }
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let problem = listener.durability.0.and_then(|own| beyond(own, config.store.durability));
+        found.extend(problem.map(|text| at_key(index, "durability", origins, text)));
+    }
     found.extend(auth::mistakes(config, origins));
     found.extend(engine_without_its_promise(config).map(|(key, text)| Mistake {
         origin: origins.of(key).clone(),
@@ -22,6 +26,20 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         text: text.into(),
     }));
     found
+}
+
+/// Why a store of this level cannot give a listener its `own`. What it writes and what it syncs is one
+/// step: there is nothing between "disk" and "memory" to wait for.
+fn beyond(own: Durability, store: Durability) -> Option<String> {
+    let level = store.name();
+    match own {
+        Durability::Memory => None,
+        _ if own == store => None,
+        Durability::Os if store == Durability::Disk => Some(format!(
+            "is not to be had: a listener has store.durability = {level:?} or \"memory\""
+        )),
+        _ => Some(format!("is more than store.durability = {level:?} gives")),
+    }
 }
 
 fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static str)> {

@@ -102,6 +102,7 @@ pub fn tcp(tcp: &config::Tcp) -> TcpOptions {
 pub fn connection(config: &Config, listener: &Listener) -> Limits {
     let (limits, mqtt) = (&config.limits, &config.mqtt);
     let information = &mqtt.response_information;
+    let level = listener.durability.or(config.store.durability);
     Limits {
         maximum_packet_size: listener.limits.packet_bytes_max.or(limits.packet_bytes_max),
         topic_alias_maximum: mqtt.topic_alias_maximum,
@@ -117,7 +118,8 @@ pub fn connection(config: &Config, listener: &Listener) -> Limits {
         topic_levels_max: limits.topic_levels_max,
         connect_bytes_max: to_usize(u64::from(limits.connect_bytes_max)),
         client_id_bytes_max: limits.client_id_bytes_max,
-        durability: mqtt.announce_durability.then(|| config.store.durability.name()),
+        acknowledged_at_once: level == config::Durability::Memory,
+        durability: mqtt.announce_durability.then(|| level.name()),
         response_information: (!information.is_empty()).then(|| information.clone()),
     }
 }
@@ -173,6 +175,20 @@ mod tests {
 
         config.mqtt.announce_durability = false;
         assert_eq!(connection(&config, &Listener::default()).durability, None);
+    }
+
+    #[test]
+    fn a_listener_announces_its_own_level_and_has_messages_acknowledged_as_that_says() {
+        let config = Config::default();
+        let own = |level| Listener { durability: Own(level), ..Listener::default() };
+        let told = |level| {
+            let limits = connection(&config, &own(level));
+            (limits.durability, limits.acknowledged_at_once)
+        };
+
+        assert_eq!(told(None), (Some("disk"), false));
+        assert_eq!(told(Some(config::Durability::Disk)), (Some("disk"), false));
+        assert_eq!(told(Some(config::Durability::Memory)), (Some("memory"), true));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
 use crate::auth::rules::Network;
 use crate::config::choice::choices;
 use crate::config::value::{Range, Value, Written};
-use crate::config::{Key, ListenerAuth};
+use crate::config::{Durability, Key, ListenerAuth};
 use crate::connection::PACKET_BYTES_MAX;
 
 /// One listener as far as it has been read.
@@ -25,6 +25,7 @@ pub struct Draft {
     websocket: WebSocket,
     proxy_protocol: bool,
     proxy_trusted: Vec<Network>,
+    durability: Own<Durability>,
     limits: ListenerLimits,
 }
 
@@ -121,6 +122,8 @@ impl Draft {
         "proxy_protocol" is proxy_protocol: bool;
         /// Addresses of the proxies; nobody else is let in then.
         "proxy_trusted" is proxy_trusted: Vec<Network>;
+        /// What PUBACK and PUBREC promise its clients: store.durability, or less; "common": that one. docs/DURABILITY.md.
+        "durability" is durability: Own<Durability>;
         /// Connections at one time on this listener; "common": only all listeners together are limited.
         "limits.connections_max" is limits.connections_max: Own<usize>, within 1..=MANY;
         /// Connections on this listener that have not had a CONNECT accepted; "common" as above.
@@ -172,6 +175,7 @@ impl Draft {
             tls: self.protocol.has_tls().then_some(self.tls),
             websocket: self.protocol.has_websocket().then_some(self.websocket),
             proxy: self.proxy_protocol.then_some(Proxy { trusted: self.proxy_trusted }),
+            durability: self.durability,
             limits: self.limits,
         }
     }
@@ -285,6 +289,7 @@ impl From<&Listener> for Draft {
             websocket: listener.websocket.clone().unwrap_or_default(),
             proxy_protocol: listener.proxy.is_some(),
             proxy_trusted: listener.proxy.clone().map_or_else(Vec::new, |proxy| proxy.trusted),
+            durability: listener.durability,
             limits: listener.limits.clone(),
         }
     }
