@@ -1,6 +1,6 @@
 use super::{Actions, Broker, wake_session};
 use crate::journal::Change;
-use crate::session::{NewDelivery, Offered, QueueFull, QueueLimits};
+use crate::session::{Offer, Offered, QueueFull, QueueLimits};
 use crate::types::{Lsn, QoS, SessionKey};
 
 impl Broker {
@@ -8,16 +8,15 @@ impl Broker {
     pub(super) fn deliver(
         &mut self,
         key: SessionKey,
-        new: NewDelivery,
+        new: Offer<'_>,
         actions: &mut Actions,
     ) -> Lsn {
-        let session = &self.sessions[key];
-        let offline = session.conn.is_none();
+        let offline = self.sessions[key].conn.is_none();
         if offline && new.qos == QoS::AtMostOnce && !self.settings.queue_qos0_offline {
             self.stats.dropped.offline += 1;
             return Lsn::NONE;
         }
-        if self.is_too_much_for(key, &new) {
+        if self.is_too_much_for(key, new.qos) {
             self.stats.dropped.queue_full += 1;
             return Lsn::NONE;
         }
@@ -29,7 +28,7 @@ impl Broker {
     pub(super) fn queue(
         &mut self,
         key: SessionKey,
-        mut new: NewDelivery,
+        mut new: Offer<'_>,
         limits: QueueLimits,
         actions: &mut Actions,
     ) -> Lsn {
@@ -40,8 +39,6 @@ impl Broker {
             // It must not be seen under a packet id that a crash could take back.
             new.gate = new.gate.max(current);
         }
-        let gate = new.gate;
-        let copy = (durable && current > Lsn::NONE).then(|| new.clone());
         let offered = session.outbound.offer(new, limits);
         let (number, dropped) = match offered {
             Ok(Offered { number, dropped }) => (Some(number), dropped),
@@ -57,17 +54,17 @@ impl Broker {
         let session = &mut self.sessions[key];
         let session_number = session.number;
         wake_session(session, actions);
-        if let (Some(id), true) = (session.conn, gate > self.durable) {
-            self.wait_for(id, gate);
+        if let (Some(id), true) = (session.conn, new.gate > self.durable) {
+            self.wait_for(id, new.gate);
         }
-        let (Some(copy), Some(number)) = (copy, number) else { return Lsn::NONE };
+        let Some(number) = number.filter(|_| durable) else { return Lsn::NONE };
         self.journal.record(|| Change::Queued {
             session: session_number,
             number,
-            message: copy.message,
-            qos: copy.qos,
-            retain: copy.retain,
-            subscription_ids: copy.subscription_ids,
+            message: new.message.clone(),
+            qos: new.qos,
+            retain: new.retain,
+            subscription_ids: new.subscription_ids.clone(),
         })
     }
 

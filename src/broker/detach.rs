@@ -152,7 +152,7 @@ impl Broker {
             gate = self.journal.record(|| Change::WillCleared { session: number });
         }
         let expires_at = MessageHead::expiry(now, will.expiry_secs);
-        if !self.may_publish(key, will.message.topic()) {
+        if !self.may_publish(key, &will.message) {
             self.stats.denied += 1;
             return 0;
         }

@@ -88,7 +88,7 @@ impl Broker {
     fn needs_full_disk(&mut self, publisher: SessionKey, message: &Message) -> Option<usize> {
         // What is not allowed is refused for that reason.
         let is_full = self.fullness.is_full() && !is_servers_own(message);
-        if !is_full || !self.may_publish(publisher, message.topic()) {
+        if !is_full || !self.may_publish(publisher, message) {
             return None;
         }
         let retains = message.retain() && !message.payload().is_empty();

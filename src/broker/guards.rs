@@ -6,7 +6,7 @@ use super::{Broker, Settings};
 use crate::auth::Action;
 use crate::auth::rules::{Guard, Rules, Subject, Topic};
 use crate::request::Identity;
-use crate::types::{ClientId, Filter, SessionKey};
+use crate::types::{ClientId, Filter, Message, SessionKey};
 
 /// What the clients of sessions may do.
 ///
@@ -86,9 +86,13 @@ impl Guards {
         }
     }
 
-    /// A topic as [`Self::may`] wants it; `None` while nothing has to be asked about any.
-    pub fn question<'a>(&self, topic: &'a str) -> Option<Topic<'a>> {
-        self.needed.then(|| Topic { name: topic, hash: self.hasher.hash_one(topic) })
+    /// The topic of `message` as [`Self::may`] wants it; `None` while nothing has to be asked about any.
+    pub fn question<'a>(&self, message: &'a Message) -> Option<Topic<'a>> {
+        if !self.needed {
+            return None;
+        }
+        let name = message.topic();
+        Some(Topic { name, hash: self.hasher.hash_one(name) })
     }
 
     /// Whether the session's client may do it.
@@ -116,10 +120,11 @@ impl Guards {
 
     /// What has to be asked about each message that waits for the session's client, unless all of
     /// them were let in by the rules as they are: whether it must not be sent.
-    pub fn recheck(&self, key: SessionKey) -> Option<impl Fn(&str) -> bool + '_> {
+    pub fn recheck(&mut self, key: SessionKey) -> Option<impl Fn(&str) -> bool + '_> {
         if !self.needed {
             return None;
         }
+        self.renew(key);
         let slot = self.slots.get(key.0 as usize)?.as_ref().filter(|slot| slot.recheck)?;
         Some(|topic: &str| !slot.guard.decide(&self.rules, Action::Receive, topic))
     }
@@ -134,10 +139,7 @@ impl Guards {
     }
 
     /// Brings the guard of a session up to date with the rules.
-    pub fn renew(&mut self, key: SessionKey) {
-        if !self.needed {
-            return;
-        }
+    fn renew(&mut self, key: SessionKey) {
         let Some(Some(slot)) = self.slots.get_mut(key.0 as usize) else { return };
         if slot.version != self.version {
             slot.guard.renew(&self.rules);
@@ -160,9 +162,9 @@ impl Broker {
         self.guards.set_identity(key, client_id, identity);
     }
 
-    /// Whether the session's client may publish to `topic`.
-    pub(super) fn may_publish(&mut self, key: SessionKey, topic: &str) -> bool {
-        let topic = self.guards.question(topic);
+    /// Whether the session's client may publish `message`.
+    pub(super) fn may_publish(&mut self, key: SessionKey, message: &Message) -> bool {
+        let topic = self.guards.question(message);
         self.guards.may(key, Action::Publish, topic)
     }
 

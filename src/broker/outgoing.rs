@@ -71,11 +71,9 @@ impl Broker {
             // It is left on the list of those awake: what comes meanwhile need not wake it.
             return true;
         }
-        let conn = self.conns.get(id).expect("just seen");
-        let context = self.context(conn, now);
         self.continue_replay(key, now);
         let mut dropped = Vec::new();
-        let drained = self.pull(key, context, bytes_max, end, out, &mut dropped);
+        let drained = self.pull((id, key), bytes_max, end, now, out, &mut dropped);
         if drained && self.sessions[key].outbound.is_empty() {
             self.guards.note_empty(key);
         }
@@ -88,20 +86,26 @@ impl Broker {
     /// Returns whether that was all that may be sent now.
     fn pull(
         &mut self,
-        key: SessionKey,
-        context: Context<'_>,
+        (id, key): (ConnId, SessionKey),
         bytes_max: usize,
         end: usize,
+        now: Timestamp,
         out: &mut Vec<Outgoing>,
         dropped: &mut Vec<Dropped>,
     ) -> bool {
-        self.guards.renew(key);
         let denies = self.guards.recheck(key);
-        let denies = denies.as_ref().map(|denies| denies as &dyn Fn(&str) -> bool);
+        let conn = self.conns.get(id).expect("just seen");
         let session = &mut self.sessions[key];
         session.scheduled = false;
-        let recorded = if session.is_durable() { self.journal.current() } else { Lsn::NONE };
-        let context = Context { denies, recorded, ..context };
+        let context = Context {
+            now,
+            durable: self.durable,
+            recorded: if session.is_durable() { self.journal.current() } else { Lsn::NONE },
+            protocol: conn.protocol,
+            receive_maximum: conn.receive_maximum,
+            maximum_packet_size: conn.maximum_packet_size,
+            denies: denies.as_ref().map(|denies| denies as &dyn Fn(&str) -> bool),
+        };
         let mut bytes = 0;
         let mut drained = false;
         while out.len() < end && bytes < bytes_max && !drained {
@@ -118,18 +122,6 @@ impl Broker {
             }
         }
         drained
-    }
-
-    fn context(&self, conn: &Conn, now: Timestamp) -> Context<'static> {
-        Context {
-            now,
-            durable: self.durable,
-            recorded: Lsn::NONE,
-            protocol: conn.protocol,
-            receive_maximum: conn.receive_maximum,
-            maximum_packet_size: conn.maximum_packet_size,
-            denies: None,
-        }
     }
 
     fn settle_dropped(&mut self, id: ConnId, key: SessionKey, dropped: &[Dropped]) {

@@ -2,12 +2,12 @@ use super::{Actions, Broker};
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::retained::Full;
-use crate::session::{NewDelivery, Taken};
+use crate::session::{Offer, Taken};
 use crate::subscriptions::{Delivered, Match, Own};
 use crate::types::{ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
 /// This topic and all under it are the server's own to publish.
-const SYS: &str = "$SYS";
+const SYS: &[u8] = b"$SYS";
 
 /// What became of a message.
 pub(super) struct Routed {
@@ -170,7 +170,7 @@ impl Broker {
         key: SessionKey,
         message: &Message,
     ) -> Result<Lsn, ReasonCode> {
-        if is_servers_own(message) || !self.may_publish(key, message.topic()) {
+        if is_servers_own(message) || !self.may_publish(key, message) {
             self.stats.denied += 1;
             return Err(ReasonCode::NotAuthorized);
         }
@@ -260,19 +260,19 @@ impl Broker {
     ) -> Routed {
         let matches = self.subscriptions.matching(message.topic());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
-        let topic = self.guards.question(message.topic());
+        let topic = self.guards.question(message);
         for found in &matches.direct {
             routed.receivers += 1;
             let Some(options) = options_for(found, publisher) else { continue };
             if !self.may_receive(found.session, topic) {
                 continue;
             }
-            let new = new_delivery(message, options, origin_gate);
+            let new = offer(message, options, origin_gate);
             routed.gate = routed.gate.max(self.deliver(found.session, new, actions));
         }
         for group in &matches.groups {
             routed.receivers += 1;
-            let gate = self.deliver_to_group(*group, message, origin_gate, actions);
+            let gate = self.deliver_to_group(*group, message, topic, origin_gate, actions);
             routed.gate = routed.gate.max(gate);
         }
         routed
@@ -291,8 +291,8 @@ impl Broker {
 
 /// Whether only the server itself may publish it.
 pub(super) fn is_servers_own(message: &Message) -> bool {
-    let rest = message.topic().strip_prefix(SYS);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let rest = message.topic_bytes().strip_prefix(SYS);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// What a session gets of a message, by the subscriptions that matched: less of its own where it
@@ -308,13 +308,13 @@ pub(super) fn options_for(found: &Match, publisher: Option<SessionKey>) -> Optio
     }
 }
 
-fn new_delivery(message: &Message, options: &Delivered, gate: Lsn) -> NewDelivery {
-    NewDelivery {
-        message: message.clone(),
+fn offer<'a>(message: &'a Message, options: &'a Delivered, gate: Lsn) -> Offer<'a> {
+    Offer {
+        message,
         qos: message.qos().min(options.qos),
         // `[MQTT-3.3.1-12]`, `[MQTT-3.3.1-13]`
         retain: options.retain_as_published && message.retain(),
-        subscription_ids: options.ids.clone(),
+        subscription_ids: &options.ids,
         gate,
         group: None,
     }

@@ -1,6 +1,6 @@
 use super::{Actions, Broker, wake_session};
 use crate::retained::{Cursor, Walk};
-use crate::session::{NewDelivery, QueueLimits, QueueRule};
+use crate::session::{Offer, QueueLimits, QueueRule};
 use crate::types::{
     Filter, Lsn, Message, QoS, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp,
 };
@@ -66,6 +66,9 @@ impl Broker {
 
     /// Queues the next retained messages that the session is owed, as far as its queue has room.
     pub(super) fn continue_replay(&mut self, key: SessionKey, now: Timestamp) {
+        if self.replays.is_empty() {
+            return;
+        }
         let room = self.room_for_replay(key);
         let Some(replays) = self.replays.get_mut(&key).filter(|_| room > 0) else { return };
         let session = &self.sessions[key];
@@ -81,30 +84,36 @@ impl Broker {
         if replays.is_empty() {
             self.replays.remove(&key);
         }
+        let mut subscription_ids = SubscriptionIds::None;
+        subscription_ids.insert(options.id);
         for message in messages {
-            let topic = self.guards.question(message.topic());
+            let topic = self.guards.question(&message);
             if !self.may_receive(key, topic) {
                 continue;
             }
             // The session is being polled: it needs no waking.
-            let new = retained_delivery(message, options, self.journal.last());
+            let new = self.replayed(&message, options, &subscription_ids);
             self.queue(key, new, LIMITS, &mut Actions::default());
         }
     }
-}
 
-/// `last` is the last durable change: of a message of QoS 2 nothing is seen before it is certain
-/// that its publisher will not send it again as a new one.
-fn retained_delivery(message: Message, options: SubscriptionOptions, last: Lsn) -> NewDelivery {
-    let mut subscription_ids = SubscriptionIds::None;
-    subscription_ids.insert(options.id);
-    NewDelivery {
-        qos: message.qos().min(options.qos),
-        gate: if message.qos() == QoS::ExactlyOnce { last } else { Lsn::NONE },
-        message,
-        // `[MQTT-3.3.1-8]`
-        retain: true,
-        subscription_ids,
-        group: None,
+    /// Of a message of QoS 2 nothing is seen before it is certain that its publisher will not send it
+    /// again as a new one.
+    fn replayed<'a>(
+        &self,
+        message: &'a Message,
+        options: SubscriptionOptions,
+        subscription_ids: &'a SubscriptionIds,
+    ) -> Offer<'a> {
+        let last = self.journal.last();
+        Offer {
+            message,
+            qos: message.qos().min(options.qos),
+            // `[MQTT-3.3.1-8]`
+            retain: true,
+            subscription_ids,
+            gate: if message.qos() == QoS::ExactlyOnce { last } else { Lsn::NONE },
+            group: None,
+        }
     }
 }

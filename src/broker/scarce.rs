@@ -3,7 +3,6 @@ use std::collections::VecDeque;
 use super::conns::Conn;
 use super::{Actions, Broker};
 use crate::request::Request;
-use crate::session::NewDelivery;
 use crate::types::{ConnId, InboundId, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
 /// What a session counts for beside its messages, in bytes: with a few subscriptions it is about that.
@@ -69,9 +68,7 @@ impl Broker {
 
     /// Whether a message is dropped because memory is short and its receiver does not read: what has
     /// no acknowledgement may be lost.
-    pub(super) fn is_too_much_for(&self, key: SessionKey, new: &NewDelivery) -> bool {
-        self.memory_is_short
-            && new.qos == QoS::AtMostOnce
-            && self.sessions[key].outbound.queued() > 0
+    pub(super) fn is_too_much_for(&self, key: SessionKey, qos: QoS) -> bool {
+        self.memory_is_short && qos == QoS::AtMostOnce && self.sessions[key].outbound.queued() > 0
     }
 }

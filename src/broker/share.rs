@@ -2,26 +2,28 @@ use std::collections::BTreeMap;
 
 use super::{Actions, Broker};
 use crate::auth::Action;
+use crate::auth::rules::Topic;
 use crate::journal::Change;
-use crate::session::NewDelivery;
+use crate::session::{NewDelivery, Offer};
 use crate::subscriptions::{Delivered, MemberState};
 use crate::types::{GroupKey, Lsn, Message, SessionKey, SubscriptionIds};
 
 impl Broker {
     /// Queues a message for the member of a shared subscription whose turn it is (section 4.8.2), of
-    /// those that may receive it.
+    /// those that may receive its `topic`.
     pub(super) fn deliver_to_group(
         &mut self,
         group: GroupKey,
         message: &Message,
+        topic: Option<Topic<'_>>,
         gate: Lsn,
         actions: &mut Actions,
     ) -> Lsn {
-        let Some((member, options)) = self.choose_member(group, None, message.topic()) else {
+        let Some((member, options)) = self.choose_member(group, None, topic) else {
             self.stats.dropped.denied += 1;
             return Lsn::NONE;
         };
-        let new = shared_delivery(message.clone(), options, gate, group);
+        let new = offer(message, &options, gate, group);
         self.deliver(member, new, actions)
     }
 
@@ -74,14 +76,13 @@ impl Broker {
         for delivery in deliveries {
             count += 1;
             let group = delivery.group.expect("it came through a shared subscription");
-            let Some((member, options)) =
-                self.choose_member(group, Some(from), delivery.message.topic())
-            else {
+            let topic = self.guards.question(&delivery.message);
+            let Some((member, options)) = self.choose_member(group, Some(from), topic) else {
                 self.stats.dropped.session_ended += 1;
                 continue;
             };
             let gate = delivery.gate.max(left);
-            let new = shared_delivery(delivery.message, options, gate, group);
+            let new = offer(&delivery.message, &options, gate, group);
             self.deliver(member, new, actions);
         }
         count
@@ -91,9 +92,8 @@ impl Broker {
         &mut self,
         group: GroupKey,
         except: Option<SessionKey>,
-        topic: &str,
+        topic: Option<Topic<'_>>,
     ) -> Option<(SessionKey, Delivered)> {
-        let topic = self.guards.question(topic);
         let (sessions, guards) = (&self.sessions, &mut self.guards);
         let mut state = |key: SessionKey| {
             let session = &sessions[key];
@@ -121,18 +121,18 @@ impl Broker {
 }
 
 /// What a member gets by its own options, whoever had the message before.
-fn shared_delivery(
-    message: Message,
-    options: Delivered,
+fn offer<'a>(
+    message: &'a Message,
+    options: &'a Delivered,
     gate: Lsn,
     group: GroupKey,
-) -> NewDelivery {
-    NewDelivery {
+) -> Offer<'a> {
+    Offer {
         qos: message.qos().min(options.qos),
         // `[MQTT-3.3.1-12]`, `[MQTT-3.3.1-13]`
         retain: options.retain_as_published && message.retain(),
         message,
-        subscription_ids: options.ids,
+        subscription_ids: &options.ids,
         gate,
         group: Some(group),
     }

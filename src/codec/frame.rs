@@ -13,6 +13,13 @@ pub struct Frame<'a> {
     pub len: usize,
 }
 
+impl Frame<'_> {
+    /// Whether it is a PUBLISH.
+    pub fn is_publish(&self) -> bool {
+        self.first >> 4 == packet_type::PUBLISH
+    }
+}
+
 /// The packet at the start of `bytes`.
 ///
 /// `Ok(None)` while more bytes are needed. A first byte that no packet has (`[MQTT-2.1.3-1]`), a

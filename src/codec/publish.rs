@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use super::passed_on::PassedOn;
 use super::property::{PUBLISH, Property, Section, put_each};
 use super::reader::Reader;
-use super::writer::{put_packet_id, put_string, put_varint, varint_len};
+use super::writer::{put_binary, put_packet_id, put_varint, varint_len};
 use super::{DecodeError, Frame, packet_type};
 use crate::types::{PacketId, Protocol, QoS, SubscriptionId, SubscriptionIds};
 
@@ -52,8 +52,8 @@ pub struct PublishHead<'a> {
     pub qos: QoS,
     /// RETAIN.
     pub retain: bool,
-    /// Empty where the alias stands for it.
-    pub topic: &'a str,
+    /// The bytes of a topic name, empty where the alias stands for it.
+    pub topic: &'a [u8],
     /// For QoS 1 and 2.
     pub packet_id: Option<PacketId>,
     /// Seconds left.
@@ -81,12 +81,12 @@ impl PublishHead<'_> {
     /// 65,535 bytes, and if a packet identifier is missing in QoS 1 or 2. In QoS 0 there is none
     /// (`[MQTT-2.2.1-2]`): one that is given goes unsaid.
     pub fn encode(&self, protocol: Protocol, out: &mut Vec<u8>) {
-        let properties_len = self.properties_len();
+        let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
         let remaining_len = self.remaining_len(properties_len, protocol);
         out.reserve(1 + varint_len(remaining_len) + remaining_len - self.payload_len);
         out.push(packet_type::PUBLISH << 4 | self.flags());
         put_varint(out, remaining_len);
-        put_string(out, self.topic);
+        put_binary(out, self.topic);
         if self.qos != QoS::AtMostOnce {
             put_packet_id(out, self.packet_id.expect("QoS 1 and 2 carry a packet identifier"));
         }
@@ -99,7 +99,8 @@ impl PublishHead<'_> {
     /// Bytes of the whole packet, payload included; what a maximum packet size is held against.
     /// Above [`super::PACKET_LEN_MAX`] there is no such packet.
     pub fn packet_len(&self, protocol: Protocol) -> usize {
-        let remaining_len = self.remaining_len(self.properties_len(), protocol);
+        let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
+        let remaining_len = self.remaining_len(properties_len, protocol);
         1 + varint_len(remaining_len) + remaining_len
     }
 
@@ -133,7 +134,8 @@ impl PublishHead<'_> {
 }
 
 impl<'a> Publish<'a> {
-    pub(super) fn decode(frame: Frame<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
+    /// Parses a frame of which [`Frame::is_publish`] holds.
+    pub fn decode(frame: Frame<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
         let mut body = Reader::new(frame.body);
         let qos = QoS::from_bits(frame.first >> 1 & 0b11)
             .ok_or(DecodeError::malformed("PUBLISH has QoS 3"))?;
@@ -161,7 +163,7 @@ impl<'a> Publish<'a> {
             dup: self.dup,
             qos: self.qos,
             retain: self.retain,
-            topic: self.topic,
+            topic: self.topic.as_bytes(),
             packet_id: self.packet_id,
             message_expiry_secs: self.properties.message_expiry_secs,
             topic_alias: self.properties.topic_alias,
@@ -191,6 +193,9 @@ fn topic_or_alias(
 
 impl<'a> PublishProperties<'a> {
     fn decode(body: &mut Reader<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
+        if !protocol.is_v5() {
+            return Ok(Self::default());
+        }
         let mut section = Section::open(body, PUBLISH, protocol)?;
         let mut properties = Self::default();
         let mut passed_on = PassedOn::new(section.whole());
@@ -283,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_head_is_written_in_one_reservation() {
-        let head = PublishHead { topic: "a/longer/topic", ..head(&SubscriptionIds::None) };
+        let head = PublishHead { topic: b"a/longer/topic", ..head(&SubscriptionIds::None) };
         let head_len = head.packet_len(Protocol::V5) - head.payload_len;
         let mut out = Vec::with_capacity(head_len);
         let room = out.capacity();
@@ -318,7 +323,7 @@ mod tests {
             dup: true,
             qos: QoS::AtLeastOnce,
             retain: true,
-            topic: "t",
+            topic: b"t",
             packet_id: PacketId::new(9),
             message_expiry_secs: Some(60),
             topic_alias: Some(3),

@@ -85,13 +85,13 @@ impl<'a> Reader<'a> {
         if name.is_empty() {
             return Ok(None);
         }
-        if name.as_bytes().contains(&0) {
-            return Err(DecodeError::malformed("a topic name contains NUL"));
+        if topic::is_valid_name(name) {
+            return Ok(Some(name));
         }
-        if !topic::is_valid_name(name) {
-            return Err(DecodeError::protocol("a topic name contains a wildcard"));
-        }
-        Ok(Some(name))
+        Err(match name.as_bytes().contains(&0) {
+            true => DecodeError::malformed("a topic name contains NUL"),
+            false => DecodeError::protocol("a topic name contains a wildcard"),
+        })
     }
 
     /// A packet identifier (`[MQTT-2.2.1-3]`).

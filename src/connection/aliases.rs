@@ -26,8 +26,8 @@ impl InboundAliases {
 /// The aliases that the server has set for the PUBLISH packets to one client.
 #[derive(Debug)]
 pub(super) struct OutboundAliases {
-    /// At most `max`, the last used first.
-    entries: Vec<(u16, Box<str>)>,
+    /// At most `max`, the last used first, each with the bytes of its topic.
+    entries: Vec<(u16, Box<[u8]>)>,
     max: u16,
 }
 
@@ -47,7 +47,7 @@ impl OutboundAliases {
     }
 
     /// The alias for `topic`. A known one counts as used.
-    pub fn find(&mut self, topic: &str) -> Alias {
+    pub fn find(&mut self, topic: &[u8]) -> Alias {
         let Some(at) = self.entries.iter().position(|(_, known)| **known == *topic) else {
             return Alias::Settable(self.next());
         };
@@ -56,7 +56,7 @@ impl OutboundAliases {
     }
 
     /// Remembers that [`Alias::Settable`] was sent with `topic`.
-    pub fn set(&mut self, alias: u16, topic: &str) {
+    pub fn set(&mut self, alias: u16, topic: &[u8]) {
         if self.entries.last().is_some_and(|(oldest, _)| *oldest == alias) {
             self.entries.pop();
         }
@@ -91,18 +91,18 @@ mod tests {
     #[test]
     fn outbound_aliases_go_to_the_first_topics_and_then_replace_the_least_recently_used() {
         let mut aliases = OutboundAliases::new(2);
-        for (topic, alias) in [("a", 1), ("b", 2)] {
+        for (topic, alias) in [(b"a", 1), (b"b", 2)] {
             assert_eq!(aliases.find(topic), Alias::Settable(alias));
             aliases.set(alias, topic);
         }
-        assert_eq!(aliases.find("a"), Alias::Known(1));
+        assert_eq!(aliases.find(b"a"), Alias::Known(1));
 
-        assert_eq!(aliases.find("c"), Alias::Settable(2));
-        aliases.set(2, "c");
+        assert_eq!(aliases.find(b"c"), Alias::Settable(2));
+        aliases.set(2, b"c");
 
-        assert_eq!(aliases.find("a"), Alias::Known(1));
-        assert_eq!(aliases.find("c"), Alias::Known(2));
-        assert_eq!(aliases.find("b"), Alias::Settable(1));
+        assert_eq!(aliases.find(b"a"), Alias::Known(1));
+        assert_eq!(aliases.find(b"c"), Alias::Known(2));
+        assert_eq!(aliases.find(b"b"), Alias::Settable(1));
         assert_eq!(aliases.entries.len(), 2);
     }
 }

@@ -178,7 +178,7 @@ impl super::Handshake {
                     Turn::Server => return Err(Fault::protocol("AUTH out of turn")),
                 };
                 let request = AuthRequest::Continue { client_id, method, data, state };
-                out.push_back(Input::Auth(request));
+                out.push_back(Input::Auth(request.into()));
                 Ok(None)
             }
             Packet::Disconnect(packet) => Ok(Some(Ended::ByClient { reason: packet.reason })),

@@ -68,7 +68,7 @@ impl Connection {
         out: &mut VecDeque<Input>,
     ) {
         let client_id = self.client_id.get_or_insert_with(|| assigned_client_id(entropy)).clone();
-        out.push_back(Input::Auth(auth_request(packet, client_id.clone())));
+        out.push_back(Input::Auth(auth_request(packet, client_id.clone()).into()));
         self.state = State::Authenticating(Box::new(Handshake {
             connect: Box::new(request(packet, client_id, will, &self.limits)),
             link: link(packet),

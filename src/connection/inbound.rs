@@ -14,19 +14,14 @@ impl Connection {
     pub(super) fn handle_packet(
         &mut self,
         packet: Packet<'_>,
-        now: Timestamp,
         out: &mut VecDeque<Input>,
     ) -> Result<(), Fault> {
         let (Some(protocol), State::Connected(link)) = (self.protocol, &mut self.state) else {
             return Ok(());
         };
-        if link.method.is_some() && !link.acknowledged {
-            // [MQTT-3.1.2-30]
-            return Err(Fault::protocol("packet before CONNACK ends the authentication"));
-        }
+        link.check_turn()?;
         let limits = &*self.limits;
         let request = match packet {
-            Packet::Publish(packet) => publish(&packet, protocol, link, limits, now)?,
             Packet::PubAck(packet) => {
                 Request::PubAck { id: OutboundId(packet.packet_id), reason: packet.reason }
             }
@@ -42,7 +37,8 @@ impl Connection {
             Packet::Auth(packet) if protocol.is_v5() => {
                 let client_id = self.client_id.clone();
                 let client_id = client_id.expect("a connected client has an identifier");
-                out.push_back(Input::Auth(link.handle_auth_packet(&packet, client_id)?));
+                let question = link.handle_auth_packet(&packet, client_id)?;
+                out.push_back(Input::Auth(question.into()));
                 return Ok(());
             }
             Packet::Connect(_) => return Err(Fault::protocol("second CONNECT")),
@@ -70,13 +66,15 @@ impl Connection {
     }
 }
 
-fn publish(
+/// PUBLISH, of all packets the one that [`Connection::handle_packet`] does not see.
+pub(super) fn publish(
     packet: &Publish<'_>,
     protocol: Protocol,
     link: &mut Link,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Request, Fault> {
+    link.check_turn()?;
     check_publish(packet, limits)?;
     let name = resolve_topic(packet, &mut link.inbound_aliases, limits)?;
     if limits.has_absurdly_many_levels(name) {

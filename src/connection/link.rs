@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::Fault;
 use super::aliases::{InboundAliases, OutboundAliases};
 use super::exchange::Turn;
 use crate::types::ReasonCode;
@@ -54,6 +55,14 @@ impl Link {
         let blameless =
             matches!(reason, SessionTakenOver | ServerShuttingDown | AdministrativeAction);
         self.problem_information.unwrap_or(blameless)
+    }
+
+    /// Whether a packet may come now: none does between AUTH and CONNACK (`[MQTT-3.1.2-30]`).
+    pub fn check_turn(&self) -> Result<(), Fault> {
+        if self.method.is_some() && !self.acknowledged {
+            return Err(Fault::protocol("packet before CONNACK ends the authentication"));
+        }
+        Ok(())
     }
 
     pub fn is_reading(&self) -> bool {

@@ -31,7 +31,7 @@ pub use output::{Output, SHARED_BODY_MIN};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::codec::{Frame, decode, frame, frame_v31, frame_v311};
+use crate::codec::{Frame, Publish, decode, frame, frame_v31, frame_v311};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::{ClientId, Protocol, Timestamp};
 use handshake::Handshake;
@@ -62,7 +62,7 @@ pub enum Input {
     /// From a connected client.
     Request(Request),
     /// To be answered with [`Connection::handle_auth`]; nothing is read until then.
-    Auth(AuthRequest),
+    Auth(Box<AuthRequest>),
     /// The client broke the rules: once everything before it is handled,
     /// [`Connection::fault`] says so to the client.
     Fault(Fault),
@@ -213,16 +213,22 @@ impl Connection {
         let Some(protocol) = self.protocol else {
             return self.handle_connect(frame, entropy, out);
         };
-        let packet = decode(frame, protocol)?;
         match &mut self.state {
             State::Authenticating(handshake) => {
-                if let Some(ended) = handshake.handle_packet(&packet, out)? {
+                if let Some(ended) = handshake.handle_packet(&decode(frame, protocol)?, out)? {
                     self.state = State::Closing;
                     self.ended = Some(ended);
                 }
                 Ok(())
             }
-            _ => self.handle_packet(packet, now, out),
+            // Most packets are: spared the way that all others go.
+            State::Connected(link) if frame.is_publish() => {
+                let packet = Publish::decode(frame, protocol)?;
+                let request = inbound::publish(&packet, protocol, link, &self.limits, now)?;
+                out.push_back(Input::Request(request));
+                Ok(())
+            }
+            _ => self.handle_packet(decode(frame, protocol)?, out),
         }
     }
 

@@ -108,7 +108,7 @@ impl Link {
             dup: delivery.dup,
             qos: delivery.qos,
             retain: delivery.retain,
-            topic: message.topic(),
+            topic: message.topic_bytes(),
             packet_id: delivery.id.map(|id| id.0),
             message_expiry_secs: secs_left(message, now),
             topic_alias: None,
@@ -135,7 +135,7 @@ impl Link {
             self.outbound_aliases.get_or_insert_with(|| Box::new(OutboundAliases::new(max)));
         match aliases.find(head.topic) {
             Alias::Known(alias) => {
-                head.topic = "";
+                head.topic = b"";
                 head.topic_alias = Some(alias);
             }
             Alias::Settable(alias) => {

@@ -3,6 +3,23 @@ use crate::codec::{PACKET_LEN_MAX, PublishHead};
 use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
 
 /// A message that routing found this session to be a receiver of.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// The QoS to deliver it with.
+    pub qos: QoS,
+    /// The RETAIN flag to deliver it with.
+    pub retain: bool,
+    /// Which subscriptions it stems from.
+    pub subscription_ids: &'a SubscriptionIds,
+    /// What must be durable before it is sent.
+    pub gate: Lsn,
+    /// The shared subscription it came through.
+    pub group: Option<GroupKey>,
+}
+
+/// What goes from the queues of one session to another.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     /// The message.
@@ -163,7 +180,7 @@ impl Context<'_> {
             dup: false,
             qos,
             retain: false,
-            topic: message.topic(),
+            topic: message.topic_bytes(),
             packet_id: (qos > QoS::AtMostOnce).then_some(PacketId::MAX),
             message_expiry_secs: message.expires_at().map(|_| 0),
             topic_alias: None,
@@ -172,6 +189,14 @@ impl Context<'_> {
             payload_len: message.payload().len(),
         };
         head.packet_len(self.protocol)
+    }
+}
+
+impl<'a> From<&'a NewDelivery> for Offer<'a> {
+    fn from(new: &'a NewDelivery) -> Self {
+        let NewDelivery { message, qos, retain, subscription_ids, gate, group } = new;
+        let (qos, retain, gate, group) = (*qos, *retain, *gate, *group);
+        Self { message, qos, retain, subscription_ids, gate, group }
     }
 }
 

@@ -9,6 +9,10 @@ pub struct Direct {
     bytes: usize,
 }
 
+/// Messages that there is room for as soon as there is one: they come in bursts, and growing by doubling
+/// from one on would move the first ones again and again.
+const FIRST_ROOM: usize = 16;
+
 /// A delivery of QoS 0.
 #[derive(Debug)]
 pub struct Unacknowledged {
@@ -25,6 +29,9 @@ pub struct Unacknowledged {
 
 impl Direct {
     pub fn push(&mut self, delivery: Unacknowledged) {
+        if self.waiting.capacity() == 0 {
+            self.waiting.reserve(FIRST_ROOM);
+        }
         self.bytes += delivery.message.len();
         self.waiting.push_back(delivery);
     }

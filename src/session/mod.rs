@@ -15,8 +15,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use delivery::{
-    AckError, Context, DropCause, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule,
-    Window,
+    AckError, Context, DropCause, Dropped, NewDelivery, Offer, Offered, QueueFull, QueueLimits,
+    QueueRule, Window,
 };
 pub use inbound::{Inbound, Taken};
 pub use outbound::{LetGo, Outbound};

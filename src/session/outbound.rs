@@ -12,7 +12,7 @@ use std::ops::Range;
 pub use paging::LetGo;
 
 use super::delivery::{
-    AckError, Context, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule,
+    AckError, Context, Dropped, NewDelivery, Offer, Offered, QueueFull, QueueLimits, QueueRule,
 };
 use super::direct::{Direct, Unacknowledged};
 use super::paged::Paged;
@@ -70,12 +70,17 @@ pub struct Outbound {
 
 impl Outbound {
     /// Queues a message, or says that there is no room for it.
-    pub fn offer(&mut self, new: NewDelivery, limits: QueueLimits) -> Result<Offered, QueueFull> {
-        let dropped = self.make_room(new.qos, new.message.len(), limits)?;
+    pub fn offer<'a>(
+        &mut self,
+        new: impl Into<Offer<'a>>,
+        limits: QueueLimits,
+    ) -> Result<Offered, QueueFull> {
+        let Offer { message, qos, retain, subscription_ids, gate, group } = new.into();
+        let dropped = self.make_room(qos, message.len(), limits)?;
         let arrival = self.arrivals;
         self.arrivals += 1;
-        self.shared += usize::from(new.group.is_some());
-        let NewDelivery { message, qos, retain, subscription_ids, gate, group } = new;
+        self.shared += usize::from(group.is_some());
+        let (message, subscription_ids) = (message.clone(), subscription_ids.clone());
         if qos == QoS::AtMostOnce {
             let delivery =
                 Unacknowledged { message, retain, subscription_ids, gate, arrival, group };

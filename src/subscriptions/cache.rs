@@ -33,6 +33,16 @@ pub(super) struct Cache {
     /// What all entries hold, at most [`BYTES_MAX`].
     bytes: usize,
     changes: Changes,
+    last: Last,
+}
+
+/// What was found last: a burst is mostly about one topic.
+#[derive(Default)]
+struct Last {
+    topic: String,
+    matches: Option<Arc<Matches>>,
+    /// How many changes had happened then.
+    checked: u64,
 }
 
 struct Entry {
@@ -60,11 +70,27 @@ impl Cache {
             order: VecDeque::new(),
             bytes: 0,
             changes: Changes::default(),
+            last: Last::default(),
         }
     }
 
     /// Who gets the messages of `topic`, if that is known.
     pub(super) fn find(&mut self, topic: &str) -> Option<Arc<Matches>> {
+        if let Some(matches) = &self.last.matches
+            && self.last.checked == self.changes.count
+            && self.last.topic == topic
+        {
+            return Some(Arc::clone(matches));
+        }
+        let found = self.look_up(topic)?;
+        self.last.topic.clear();
+        self.last.topic.push_str(topic);
+        self.last.checked = self.changes.count;
+        self.last.matches = Some(Arc::clone(&found));
+        Some(found)
+    }
+
+    fn look_up(&mut self, topic: &str) -> Option<Arc<Matches>> {
         let entry = self.entries.get_mut(topic)?;
         let matches = entry.matches.as_ref()?;
         let checks_max = CHECKS_MIN + matches.direct.len();
@@ -81,6 +107,7 @@ impl Cache {
         if self.topics_max == 0 || topic.len() > TOPIC_BYTES_MAX {
             return;
         }
+        self.last.matches = None;
         let entry = Entry::new(topic, matches, self.changes.count);
         self.bytes += entry.bytes;
         match self.entries.get_mut(topic) {

@@ -380,7 +380,7 @@ impl Shell {
                 }
             }
             Input::Auth(request) => {
-                let answer = self.authenticator.answer(request);
+                let answer = self.authenticator.answer(*request);
                 let link = self.links.get_mut(&id).expect("the caller has it");
                 link.connection.handle_auth(answer, &mut link.inputs, &mut output);
             }

@@ -103,7 +103,7 @@ impl Template {
             dup: false,
             qos,
             retain,
-            topic,
+            topic: topic.as_bytes(),
             packet_id: Some(PacketId::MAX),
             message_expiry_secs: None,
             topic_alias: None,

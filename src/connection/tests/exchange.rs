@@ -10,13 +10,13 @@ fn an_exchange_of_two_rounds_leads_to_connack_with_method_and_data() {
     let mut rig = Rig::new(unlimited());
     rig.receive(&connect_v5(b"\x15\0\x01M\x16\0\x01a", b"c"));
     let (question, sent) = rig.answer(Script.decide(&begin("M", b"a")));
-    assert_eq!(question, Input::Auth(begin("M", b"a")));
+    assert_eq!(question, Input::Auth(begin("M", b"a").into()));
     assert_eq!(sent, auth(0x18, b"\x15\0\x01M\x16\0\x01b"));
 
     rig.receive(&auth(0x18, b"\x15\0\x01M\x16\0\x01c"));
     let next = go_on(b"c", b"");
     let (question, sent) = rig.answer(Script.decide(&next));
-    assert_eq!((question, &sent[..]), (Input::Auth(next), &b""[..]));
+    assert_eq!((question, &sent[..]), (Input::Auth(next.into()), &b""[..]));
 
     let Some(Input::Connect(connect)) = rig.inputs.pop_front() else { panic!("a CONNECT") };
     assert_eq!(connect.identity.username.as_deref(), Some("ann"));
@@ -254,7 +254,7 @@ fn auth(reason: u8, properties: &[u8]) -> Vec<u8> {
 
 fn expect_auth(input: Input) -> AuthRequest {
     match input {
-        Input::Auth(request) => request,
+        Input::Auth(request) => *request,
         other => panic!("no question but {other:?}"),
     }
 }

@@ -137,7 +137,7 @@ impl Rig {
 
     fn question(&mut self) -> AuthRequest {
         match self.inputs.pop_front() {
-            Some(Input::Auth(request)) => request,
+            Some(Input::Auth(request)) => *request,
             other => panic!("no question but {other:?}"),
         }
     }
