@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
+use super::held_up::PAUSES;
 use crate::request::Outgoing;
 use crate::types::{ConnId, Lsn, Protocol, ReasonCode, SessionKey, Timestamp};
 
@@ -41,10 +42,8 @@ pub struct Conn {
     pub pings: u32,
     /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
     pub unfinished: u32,
-    /// Nothing is read from it until the store has caught up.
-    pub paused: bool,
-    /// Nothing is read from it because it published faster than it may.
-    pub paced: bool,
+    /// Which reasons there are to read nothing from it, by [`Pause`](super::Pause).
+    pub pauses: [bool; PAUSES],
     /// Its next message is not taken until there is memory again, and it could not be told.
     pub held_back: bool,
     /// Requests have been read that were not handled yet.
@@ -73,8 +72,7 @@ impl Conn {
             reasons: 0,
             pings: 0,
             unfinished: 0,
-            paused: false,
-            paced: false,
+            pauses: [false; PAUSES],
             held_back: false,
             has_requests: false,
             turned_away: false,
@@ -141,23 +139,22 @@ impl Conns {
     }
 
     pub fn ids(&self) -> Vec<ConnId> {
-        let id = |(slot, conn): (usize, &Conn)| ConnId {
-            slot: slot as u32,
-            generation: conn.generation,
-        };
-        self.slots.iter().map(id).collect()
+        self.those(|_| true).collect()
     }
 
     /// Those that were turned away, in the order of their slots.
     pub fn turned_away(&self) -> impl Iterator<Item = ConnId> + '_ {
-        let turned_away = self.slots.iter().filter(|(_, conn)| conn.turned_away);
-        turned_away.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
+        self.those(|conn| conn.turned_away)
     }
 
     /// Those whose next message waits for memory, in the order of their slots.
     pub fn held_back(&self) -> impl Iterator<Item = ConnId> + '_ {
-        let held_back = self.slots.iter().filter(|(_, conn)| conn.held_back);
-        held_back.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
+        self.those(|conn| conn.held_back)
+    }
+
+    fn those(&self, are: fn(&Conn) -> bool) -> impl Iterator<Item = ConnId> + '_ {
+        let those = self.slots.iter().filter(move |(_, conn)| are(conn));
+        those.map(|(slot, conn)| ConnId { slot: slot as u32, generation: conn.generation })
     }
 
     pub fn len(&self) -> usize {

@@ -187,7 +187,7 @@ impl Broker {
     ) -> usize {
         let receivers = self.publish_will(key, now, actions);
         let filters = std::mem::take(&mut self.sessions[key].subscriptions);
-        for filter in filters.keys() {
+        for (filter, _) in filters.iter() {
             self.subscriptions.unsubscribe(key, filter);
         }
         self.replays.remove(&key);

@@ -1,7 +1,6 @@
+use super::sys::Values;
 use super::{Broker, Stats};
 use crate::guard::{GuardReport, Refusal};
-
-type Values = Vec<(String, String)>;
 
 impl Broker {
     /// Takes note of what `$SYS/broker/protection` is to say from now on.

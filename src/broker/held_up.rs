@@ -2,35 +2,35 @@ use super::Broker;
 use super::conns::Conn;
 use crate::types::{ConnId, Lsn, Timestamp};
 
+/// Why nothing is read from a connection, through no fault of its client's. There may be several
+/// reasons at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The store is behind.
+    Store,
+    /// The client has published faster than it may.
+    Pace,
+    /// Somebody elsewhere is asked what the client may do.
+    Question,
+}
+
+/// How many reasons there are.
+pub const PAUSES: usize = 3;
+
 impl Broker {
-    /// Nothing is read from this connection until [`Self::handle_resumed`], because the store is
-    /// behind: the client's silence is ours and does not count against its keep alive.
-    pub fn handle_paused(&mut self, id: ConnId) {
+    /// Nothing is read from this connection until [`Self::handle_resumed`] for the same reason: the
+    /// client's silence is ours and does not count against its keep alive.
+    pub fn handle_paused(&mut self, id: ConnId, why: Pause) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.paused = true;
+            conn.pauses[why as usize] = true;
         }
     }
 
-    /// This connection is read from again: its silence counts from here.
-    pub fn handle_resumed(&mut self, id: ConnId, now: Timestamp) {
+    /// One reason is over. After the last one the connection is read from again: its silence counts
+    /// from here.
+    pub fn handle_resumed(&mut self, id: ConnId, why: Pause, now: Timestamp) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.paused = false;
-            conn.last_received = now;
-        }
-    }
-
-    /// Nothing is read from this connection until [`Self::handle_unpaced`], because its client has
-    /// published faster than it may: the silence that follows is ours.
-    pub fn handle_paced(&mut self, id: ConnId) {
-        if let Some(conn) = self.conns.get_mut(id) {
-            conn.paced = true;
-        }
-    }
-
-    /// This connection is read from again: its silence counts from here.
-    pub fn handle_unpaced(&mut self, id: ConnId, now: Timestamp) {
-        if let Some(conn) = self.conns.get_mut(id) {
-            conn.paced = false;
+            conn.pauses[why as usize] = false;
             conn.last_received = now;
         }
     }
@@ -38,10 +38,10 @@ impl Broker {
 
 impl Conn {
     /// Whether the client may have sent what nobody reads: its connection is paused, its next message
-    /// waits for memory, or its requests wait for answers that wait for the disk. Answers that the client does not read are its own
-    /// doing.
+    /// waits for memory, or its requests wait for answers that wait for the disk. Answers that the
+    /// client does not read are its own doing.
     pub fn is_held_up(&self, durable: Lsn) -> bool {
         let waits_for_disk = self.replies.front().is_some_and(|(gate, _)| *gate > durable);
-        self.paused || self.paced || self.held_back || self.has_requests && waits_for_disk
+        self.pauses.contains(&true) || self.held_back || self.has_requests && waits_for_disk
     }
 }

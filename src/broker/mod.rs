@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ahash::RandomState;
 
+pub use held_up::Pause;
 pub use outgoing::Budget;
 pub use settings::Settings;
 pub use stats::{Drops, Stats};

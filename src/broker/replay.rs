@@ -73,7 +73,8 @@ impl Broker {
         let Some(replays) = self.replays.get_mut(&key).filter(|_| room > 0) else { return };
         let session = &self.sessions[key];
         let replay = replays.front_mut().expect("a session without replays has no entry");
-        let options = session.subscriptions[&replay.filter];
+        let options =
+            session.subscriptions.get(&replay.filter).expect("a replay ends with its subscription");
         let filter = replay.filter.topic_filter();
         let mut messages = Vec::new();
         let walk =

@@ -68,12 +68,12 @@ impl Broker {
         session.inbound = image.inbound.into_iter().collect();
         session.outbound = outbound;
         session.will = image.will.map(Box::new);
-        session.subscriptions = image.subscriptions.clone();
+        session.subscriptions = image.subscriptions.into_iter().collect();
         let key = self.sessions.insert(session);
         self.sessions.note_journaled(key);
         self.count_backlog(key);
-        for (filter, options) in &image.subscriptions {
-            self.subscriptions.subscribe(key, filter, *options);
+        for (filter, options) in self.sessions[key].subscriptions.iter() {
+            self.subscriptions.subscribe(key, filter, options);
         }
         Some(key)
     }

@@ -1,7 +1,6 @@
+use super::sys::Values;
 use super::{Broker, Stats};
 use crate::journal::{Durations, StoreFigures, StoreReport};
-
-type Values = Vec<(String, String)>;
 
 impl Broker {
     /// Takes note of what `$SYS/broker/store` is to say from now on.

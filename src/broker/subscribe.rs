@@ -66,7 +66,7 @@ impl Broker {
             return ReasonCode::NotAuthorized;
         }
         let session = &mut self.sessions[key];
-        let is_new = !session.subscriptions.contains_key(&filter);
+        let is_new = session.subscriptions.get(&filter).is_none();
         if is_new && session.subscriptions.len() >= self.settings.subscriptions_max {
             return ReasonCode::QuotaExceeded;
         }

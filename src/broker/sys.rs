@@ -28,6 +28,9 @@ pub(super) struct Sys {
 #[derive(Debug, Clone, Copy, Default)]
 struct Load([f64; 3]);
 
+/// Values with their topics below `$SYS/broker/`.
+pub(super) type Values = Vec<(String, String)>;
+
 type Counter = fn(&Stats) -> u64;
 
 /// The counters that have a load average, by the name of its topic.
@@ -124,8 +127,8 @@ impl Broker {
         self.route(&message, None, actions).receivers
     }
 
-    /// Every value with its topic below `$SYS/broker/`, in Mosquitto's names where it has one.
-    fn sys_values(&self, now: Timestamp) -> Vec<(String, String)> {
+    /// Every value, in Mosquitto's names where it has one.
+    fn sys_values(&self, now: Timestamp) -> Values {
         let stats = &self.stats;
         let connected = self.conns.len();
         let counts = [

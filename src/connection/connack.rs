@@ -15,7 +15,7 @@ impl Connection {
             State::Connected(link) if link.acknowledged => ReasonCode::NotAuthorized,
             _ => reason,
         };
-        self.ended.get_or_insert(Ended::Refused { reason, why });
+        self.ended.get_or_insert_with(|| Ended::Refused { reason, why }.into());
         self.close(told, "", output);
     }
 
@@ -29,7 +29,7 @@ impl Connection {
         retry_after_secs: Option<u32>,
         output: &mut Output,
     ) {
-        self.ended.get_or_insert(Ended::Refused { reason, why });
+        self.ended.get_or_insert_with(|| Ended::Refused { reason, why }.into());
         let secs = retry_after_secs.map(|secs| secs.to_string());
         let hint = secs.as_deref().map(|secs| (RETRY_AFTER_PROPERTY, secs));
         self.close_with(reason, "", hint, output);
@@ -74,7 +74,7 @@ impl Connection {
             || link.write_connack(bare, protocol, output);
         if !link.acknowledged {
             let (reason, why) = (ReasonCode::PacketTooLarge, "CONNACK is too large for the client");
-            self.ended.get_or_insert(Ended::ByServer { reason, why });
+            self.ended.get_or_insert_with(|| Ended::ByServer { reason, why }.into());
             self.close(reason, why, output);
         }
     }

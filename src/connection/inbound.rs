@@ -58,7 +58,7 @@ impl Connection {
             return Err(Fault::protocol("DISCONNECT keeps a session that CONNECT let end"));
         }
         self.state = State::Leaving { link, farewell: Farewell::Silent };
-        self.ended = Some(Ended::ByClient { reason: packet.reason });
+        self.ended = Some(Ended::ByClient { reason: packet.reason }.into());
         Ok(Request::Disconnect {
             reason: packet.reason,
             session_expiry_secs: packet.session_expiry_secs,

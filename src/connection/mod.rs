@@ -51,7 +51,8 @@ pub struct Connection {
     client_id: Option<ClientId>,
     username: Option<Box<str>>,
     keep_alive_secs: u16,
-    ended: Option<Ended>,
+    /// Boxed because it is nothing for as long as a connection stands.
+    ended: Option<Box<Ended>>,
 }
 
 /// What a connection makes of the bytes it receives.
@@ -172,7 +173,7 @@ impl Connection {
 
     /// Who ended the connection and why; `None` while it stands, and where the network went away.
     pub fn ended(&self) -> Option<&Ended> {
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     fn is_reading(&self) -> bool {
@@ -217,7 +218,7 @@ impl Connection {
             State::Authenticating(handshake) => {
                 if let Some(ended) = handshake.handle_packet(&decode(frame, protocol)?, out)? {
                     self.state = State::Closing;
-                    self.ended = Some(ended);
+                    self.ended = Some(ended.into());
                 }
                 Ok(())
             }
@@ -259,7 +260,7 @@ impl Connection {
         out: &mut VecDeque<Input>,
     ) {
         self.state = State::Leaving { link, farewell };
-        self.ended = Some(Ended::Fault(fault));
+        self.ended = Some(Ended::Fault(fault).into());
         out.push_back(Input::Fault(fault));
     }
 }

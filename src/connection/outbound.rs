@@ -43,7 +43,7 @@ impl Connection {
     }
 
     fn end(&mut self, reason: ReasonCode, why: &'static str, output: &mut Output) {
-        self.ended.get_or_insert(Ended::ByServer { reason, why });
+        self.ended.get_or_insert_with(|| Ended::ByServer { reason, why }.into());
         self.close(reason, why, output);
     }
 

@@ -229,12 +229,7 @@ impl<'a> Reader<'a> {
             qos: self.qos()?,
             no_local: self.bool()?,
             retain_as_published: self.bool()?,
-            retain_handling: match self.u8()? {
-                0 => RetainHandling::Send,
-                1 => RetainHandling::SendIfNew,
-                2 => RetainHandling::DoNotSend,
-                _ => return None,
-            },
+            retain_handling: RetainHandling::from_bits(self.u8()?)?,
             id: SubscriptionId::new(self.u32()?),
         })
     }

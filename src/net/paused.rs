@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 
 use super::shared::Link;
 use super::{Shared, WakeCell};
+use crate::broker::Pause;
 use crate::types::ConnId;
 
 /// Connections that are told together under one hold of the broker's lock.
@@ -12,7 +13,8 @@ const TOLD_PER_HOLD: usize = 512;
 /// Connections that are not read from until the store has caught up.
 #[derive(Default)]
 pub(super) struct Paused(
-    /// Locked for a push or a swap, never together with the broker.
+    /// Twice where a client came in while its connection was paused. Locked for a push or a swap,
+    /// never together with the broker.
     Mutex<Vec<(Option<ConnId>, Arc<WakeCell>)>>,
 );
 
@@ -23,9 +25,9 @@ impl Shared {
         if !self.commits.is_congested() {
             return false;
         }
-        if link.cell.pause() {
+        if link.cell.pause(link.conn.is_some()) {
             if let Some(conn) = link.conn {
-                self.act(|core, _, _| core.broker.handle_paused(conn));
+                self.act(|core, _, _| core.broker.handle_paused(conn, Pause::Store));
             }
             self.paused.0.lock().push((link.conn, Arc::clone(&link.cell)));
         }
@@ -38,8 +40,8 @@ impl Shared {
     pub(super) fn pace(&self, link: &Link, paced: bool) {
         let Some(conn) = link.conn else { return };
         self.act(|core, now, _| match paced {
-            true => core.broker.handle_paced(conn),
-            false => core.broker.handle_unpaced(conn, now),
+            true => core.broker.handle_paused(conn, Pause::Pace),
+            false => core.broker.handle_resumed(conn, Pause::Pace, now),
         });
     }
 
@@ -67,10 +69,8 @@ impl Shared {
     pub fn hold_up(&self, link: &Link, held: bool) {
         let Some(conn) = link.conn else { return };
         self.act(|core, now, _| match held {
-            true => core.broker.handle_paused(conn),
-            // Whoever waits for the store as well is told when that has caught up.
-            false if link.cell.is_paused() => {}
-            false => core.broker.handle_resumed(conn, now),
+            true => core.broker.handle_paused(conn, Pause::Question),
+            false => core.broker.handle_resumed(conn, Pause::Question, now),
         });
     }
 
@@ -83,7 +83,7 @@ impl Shared {
         for some in paused.chunks(TOLD_PER_HOLD) {
             self.act(|core, now, _| {
                 let conns = some.iter().filter_map(|(conn, _)| *conn);
-                conns.for_each(|conn| core.broker.handle_resumed(conn, now));
+                conns.for_each(|conn| core.broker.handle_resumed(conn, Pause::Store, now));
             });
         }
         paused.iter().for_each(|(_, cell)| cell.resume());

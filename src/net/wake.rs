@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
@@ -11,9 +11,14 @@ use atomic_waker::AtomicWaker;
 pub struct WakeCell {
     due: AtomicBool,
     waker: AtomicWaker,
-    /// On the list of those that wait for the store to catch up.
-    paused: AtomicBool,
+    /// Whether it is on the list of those that wait for the store to catch up, and how.
+    paused: AtomicU8,
 }
+
+/// What [`WakeCell::paused`] says, in the order in which it may rise.
+const NOT_PAUSED: u8 = 0;
+const PAUSED_UNKNOWN: u8 = 1;
+const PAUSED: u8 = 2;
 
 impl WakeCell {
     /// Says that there is something to pull.
@@ -22,19 +27,16 @@ impl WakeCell {
         self.waker.wake();
     }
 
-    /// Notes that it waits for the store; false if that is known.
-    pub fn pause(&self) -> bool {
-        !self.paused.swap(true, Ordering::AcqRel)
-    }
-
-    /// Whether it waits for the store.
-    pub fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
+    /// Notes that it waits for the store, and whether as a connection that the broker knows; false if
+    /// that has been noted.
+    pub fn pause(&self, known: bool) -> bool {
+        let paused = if known { PAUSED } else { PAUSED_UNKNOWN };
+        self.paused.fetch_max(paused, Ordering::AcqRel) < paused
     }
 
     /// Wakes it from waiting for the store.
     pub fn resume(&self) {
-        self.paused.store(false, Ordering::Release);
+        self.paused.store(NOT_PAUSED, Ordering::Release);
         self.wake();
     }
 

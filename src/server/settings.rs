@@ -14,9 +14,6 @@ use crate::retained::RetainedLimits;
 use crate::session::{QueueLimits, QueueRule, Window};
 use crate::subscriptions::ShareStrategy;
 
-/// Topics whose receivers the broker remembers: more than a busy server has in use at a time, and a
-/// few megabytes.
-const CACHED_TOPICS_MAX: usize = 8_192;
 /// Deliveries and timers in one hold of the broker's lock: a millisecond or so, which is what
 /// everybody else may have to wait.
 const WORK_MAX: usize = 4_000;
@@ -54,7 +51,7 @@ pub fn broker(config: &Config) -> Settings {
             messages_max: config.retained.messages_max,
             bytes_max: to_usize(config.retained.bytes_max),
         },
-        cached_topics_max: CACHED_TOPICS_MAX,
+        cached_topics_max: config.limits.cached_topics_max,
         access_rules: config.acl.file.is_some() || !config.acl_rules.is_empty(),
         access_decisions_max: config.acl.decisions_max,
         replies_max: config.limits.replies_max,

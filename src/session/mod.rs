@@ -3,6 +3,7 @@
 
 mod delivery;
 mod direct;
+mod filters;
 mod inbound;
 mod numbers;
 mod outbound;
@@ -12,18 +13,17 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 pub use delivery::{
     AckError, Context, DropCause, Dropped, NewDelivery, Offer, Offered, QueueFull, QueueLimits,
     QueueRule, Window,
 };
+pub use filters::Filters;
 pub use inbound::{Inbound, Taken};
 pub use outbound::{LetGo, Outbound};
 
 use crate::journal::{self, SessionNumber};
 use crate::request::Will;
-use crate::types::{ClientId, ConnId, Filter, Lsn, SubscriptionOptions, Timestamp};
+use crate::types::{ClientId, ConnId, Lsn, Timestamp};
 
 /// The state of one client id. Owned by the broker.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Session {
     /// When it is over, while it has no connection.
     pub ends_at: Option<Timestamp>,
     /// What the client asked for, by filter.
-    pub subscriptions: BTreeMap<Filter, SubscriptionOptions>,
+    pub subscriptions: Filters,
     /// QoS 2 exchanges that the client started.
     pub inbound: Inbound,
     /// Messages for the client.
@@ -69,7 +69,7 @@ impl Session {
             scheduled: false,
             expiry_secs: 0,
             ends_at: None,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Filters::default(),
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             backlog_counted: 0,

@@ -8,8 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::StoreError;
-use super::offline::with_suffix;
-use super::space::sync_directory;
+use super::space::{sync_directory, with_suffix};
 
 /// How long an engine may take to stop its threads. A thread of it that met damage never stops.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use super::space::occupied_bytes;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
 /// The directory of this engine in the data directory, and its one keyspace.
-const NAME: &str = "fjall";
+pub(super) const NAME: &str = "fjall";
 
 /// Written to tables when it is full, so a bound on memory and on what is read again at start.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::damage::contained;
 use super::layout::{Changes, changes, read_label};
-use super::offline::with_suffix;
-use super::space::{Watermark, sync_all_below, sync_directory};
+use super::space::{Watermark, remove_all, sync_all_below, sync_directory, with_suffix};
 use super::witness::Witness;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, StoreError};
 
@@ -75,9 +74,7 @@ fn create_whole(
     create: impl FnOnce(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let unfinished = data_directory.join(format!("{name}.new"));
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished)?;
-    }
+    remove_all(&unfinished)?;
     fs::create_dir(&unfinished)?;
     contained(&unfinished, || create(&unfinished))?;
     Witness::create(&unfinished)?;

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::damage::move_aside;
 use super::keeper::left_by_a_swap;
-use super::space::{occupied_bytes, sync_all_below, sync_directory};
+use super::space::{occupied_bytes, remove_all, sync_all_below, sync_directory};
 use super::{DirectoryLock, EngineOptions, FjallStore, Salvage, SledStore, Store, StoreError};
 
 /// An engine that keeps its files in a data directory.
@@ -23,9 +22,15 @@ impl EngineKind {
     /// What its directory in the data directory is called.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Sled => "sled",
-            Self::Fjall => "fjall",
+            Self::Sled => super::sled::NAME,
+            Self::Fjall => super::fjall::NAME,
         }
+    }
+
+    /// Whether it has files in a data directory.
+    pub fn is_in(self, data_directory: &Path) -> bool {
+        let path = data_directory.join(self.name());
+        path.exists() || left_by_a_swap(&path).exists()
     }
 
     pub(super) fn open(
@@ -68,8 +73,7 @@ impl DataDirectory {
 
     /// Whether the engine has files here.
     pub fn has(&self, engine: EngineKind) -> bool {
-        let path = self.engine_path(engine);
-        path.exists() || left_by_a_swap(&path).exists()
+        engine.is_in(&self.path)
     }
 
     /// Bytes of disk that the engine takes up.
@@ -218,25 +222,11 @@ fn swap(made: &Path, target: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(left))
 }
 
-/// Removes a directory, if it is there.
-pub(super) fn remove_all(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// The same path with more to its name.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Operation;
+    use crate::store::space::with_suffix;
 
     #[test]
     fn a_new_engine_takes_the_place_of_the_old_one() {

@@ -5,7 +5,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::offline::{EngineKind, remove_all};
+use super::offline::EngineKind;
+use super::space::remove_all;
 use super::witness::Witness;
 use super::{DirectoryLock, EngineOptions, Operation, Store, StoreError, Visitor};
 
@@ -239,13 +240,7 @@ fn keep(copy: &Path, kept: &[Journal]) -> io::Result<()> {
 
 /// sled makes them anew from its log.
 fn remove_snapshots(engine: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(engine)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("snap.") {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+    super::sled::remove_snapshots(engine, "")
 }
 
 /// The settings of an engine are the same in every one that we make.

@@ -12,7 +12,7 @@ use super::space::{occupied_bytes, sync_directory};
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
 /// The directory of this engine in the data directory.
-const NAME: &str = "sled";
+pub(super) const NAME: &str = "sled";
 
 /// The longest value that stands in one piece, and the length of the pieces of a longer one.
 ///
@@ -60,7 +60,8 @@ impl SledStore {
     ) -> Result<Self, StoreError> {
         let place = Place::take(lock, data_directory, NAME, |new| start(new, options).map(drop))?;
         let directory = place.directory.clone();
-        remove_unfinished_snapshots(&directory)?;
+        // One whose writing a crash cut off blocks every later opening, and nothing needs it.
+        remove_snapshots(&directory, ".generating")?;
         let db = contained(&directory, || start(&directory, options))?;
         let disk = Disk::open(&directory)?;
         let label = contained(&directory, || read(&db, &directory, LABEL_KEY))?;
@@ -213,13 +214,14 @@ impl Disk {
     }
 }
 
-/// A snapshot whose writing a crash cut off blocks every later opening, and nothing needs it.
-fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
+/// Removes the snapshots whose names end so.
+pub(super) fn remove_snapshots(directory: &Path, end: &str) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(directory.join(name.as_ref()))?;
+        if name.starts_with("snap.") && name.ends_with(end) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())

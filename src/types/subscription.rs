@@ -31,6 +31,18 @@ pub enum RetainHandling {
     DoNotSend = 2,
 }
 
+impl RetainHandling {
+    /// The handling with this number; `None` for 3 and above (section 3.8.3.1).
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::Send),
+            1 => Some(Self::SendIfNew),
+            2 => Some(Self::DoNotSend),
+            _ => None,
+        }
+    }
+}
+
 /// The identifiers of all the subscriptions that one delivery stems from. Nearly always none or one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SubscriptionIds {

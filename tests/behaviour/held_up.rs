@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use fulmar::broker::Pause;
 use fulmar::codec::{Packet, Publish};
 use fulmar::request::{Outgoing, Request};
 use fulmar::types::ConnId;
@@ -13,12 +14,12 @@ use crate::rig::{BUDGET, Rig};
 fn a_paused_connection_is_not_silent_and_its_keep_alive_begins_anew_when_it_is_read_again() {
     let mut rig = Rig::with(|_| {});
     let id = rig.connect("client", 10);
-    rig.broker.handle_paused(id);
+    rig.broker.handle_paused(id, Pause::Store);
     for _ in 0..10 {
         rig.advance_secs(10);
     }
 
-    rig.broker.handle_resumed(id, rig.now);
+    rig.broker.handle_resumed(id, Pause::Store, rig.now);
     rig.advance_secs(14);
     assert!(is_open(&mut rig, id));
     rig.request(id, &mut VecDeque::from([Request::Ping]));
@@ -27,6 +28,31 @@ fn a_paused_connection_is_not_silent_and_its_keep_alive_begins_anew_when_it_is_r
 
     rig.advance_secs(2);
     assert!(!is_open(&mut rig, id));
+}
+
+#[test]
+fn a_connection_that_is_paused_for_two_reasons_is_read_again_after_both() {
+    for (first, second) in [
+        (Pause::Store, Pause::Question),
+        (Pause::Question, Pause::Store),
+        (Pause::Store, Pause::Pace),
+        (Pause::Pace, Pause::Store),
+    ] {
+        let mut rig = Rig::with(|_| {});
+        let id = rig.connect("client", 10);
+        rig.broker.handle_paused(id, first);
+        rig.broker.handle_paused(id, second);
+
+        rig.broker.handle_resumed(id, first, rig.now);
+        rig.advance_secs(100);
+        assert!(is_open(&mut rig, id), "{second:?} remains");
+
+        rig.broker.handle_resumed(id, second, rig.now);
+        rig.advance_secs(14);
+        assert!(is_open(&mut rig, id));
+        rig.advance_secs(2);
+        assert!(!is_open(&mut rig, id), "neither {first:?} nor {second:?}");
+    }
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn retained(broker: &Broker) -> impl Iterator<Item = &Message> {
 }
 
 fn live(session: &Session) -> Reading {
+    let subscriptions = session.subscriptions.iter();
     let sent_before = session.outbound.sent_before();
     let absent = session.conn.is_none();
     let sent = session.outbound.unfinished().filter(|(number, _)| absent && *number < sent_before);
@@ -72,7 +73,7 @@ fn live(session: &Session) -> Reading {
         expiry_secs: session.expiry_secs,
         connected: session.conn.is_some(),
         ends_at: session.ends_at,
-        subscriptions: session.subscriptions.clone(),
+        subscriptions: subscriptions.map(|(filter, options)| (filter.clone(), options)).collect(),
         inbound: session.inbound.iter().collect(),
         queue: session.outbound.unfinished().collect(),
         next_number: absent.then(|| session.outbound.next_number()),

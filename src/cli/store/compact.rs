@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use super::bar::Bar;
 use super::{Failure, Outcome, Place, say, size};
-use crate::store::{Durability, EngineOptions, Operation, Store, StoreError};
+use crate::store::{Operation, Store, StoreError};
 
 /// Entries that are applied at a time, in bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -10,8 +10,7 @@ const BATCH_BYTES: usize = 1024 * 1024;
 pub fn run(place: &Place) -> Result<Outcome, Failure> {
     let store = place.open()?;
     let before = store.size_bytes()?;
-    let options = EngineOptions { durability: Durability::Os, ..place.options.clone() };
-    let mut prepared = place.directory.prepare(place.engine, &options)?;
+    let mut prepared = place.prepare()?;
     copy(&*store, prepared.store(), Bar::new("compacting", Some(before)))?;
     drop(store);
     if let Some(old) = prepared.take_place()? {

@@ -27,11 +27,11 @@ pub fn run(place: &Place, file: Option<&Path>) -> Result<Outcome, Failure> {
         })?;
     }
     written.and_then(|()| export.finish()).map_err(named)?;
-    if tally.problems() == 0 {
-        return Ok(Outcome::Clean);
+    let outcome = tally.outcome();
+    if outcome == Outcome::Problems {
+        tally.print_problems();
     }
-    tally.print_problems();
-    Ok(Outcome::Problems)
+    Ok(outcome)
 }
 
 fn output(file: Option<&Path>) -> io::Result<Box<dyn Write>> {

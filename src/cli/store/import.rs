@@ -5,7 +5,7 @@ use std::path::Path;
 use super::bar::Bar;
 use super::line::Line;
 use super::{Failure, Outcome, Place, complain, say};
-use crate::store::{Durability, EngineOptions, Filling, Store};
+use crate::store::{Filling, Store};
 use reading::Reading;
 
 mod reading;
@@ -19,8 +19,7 @@ pub fn run(place: &Place, file: Option<&Path>) -> Result<Outcome, Failure> {
     refuse_what_is_there(place)?;
     let named = |error| Failure::File { path: file.unwrap_or(Path::new("-")).into(), error };
     let (input, total) = input(file).map_err(named)?;
-    let options = EngineOptions { durability: Durability::Os, ..place.options.clone() };
-    let mut prepared = place.directory.prepare(place.engine, &options)?;
+    let mut prepared = place.prepare()?;
     let mut lines = Lines { input, number: 0, bar: Bar::new("importing", total), named: &named };
     let (mistakes, sessions) = fill(prepared.store(), &mut lines)?;
     if !mistakes.is_empty() {
@@ -102,7 +101,7 @@ fn fill(store: &mut dyn Store, lines: &mut Lines<'_>) -> Result<(Vec<String>, u6
     let mut reading = Reading::new(Filling::new(store));
     while let Some(line) = lines.next()? {
         let mistake = match line {
-            Ok(line) => reading.take(&line)?,
+            Ok(line) => reading.take(&line, lines.number - 1)?,
             Err(mistake) => {
                 reading.lose_track();
                 Some(mistake)

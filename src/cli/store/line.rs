@@ -195,12 +195,7 @@ impl Subscription {
             qos: qos(self.qos)?,
             no_local: self.no_local,
             retain_as_published: self.retain_as_published,
-            retain_handling: match self.retain_handling {
-                0 => RetainHandling::Send,
-                1 => RetainHandling::SendIfNew,
-                2 => RetainHandling::DoNotSend,
-                other => return Err(format!("retain_handling {other} does not exist")),
-            },
+            retain_handling: retain_handling(self.retain_handling)?,
             id: self.id.map(subscription_id).transpose()?,
         };
         Ok(Change::Subscribed { session, filter, options })
@@ -233,6 +228,10 @@ pub fn change(line: &Line, session: SessionNumber) -> Result<Change, String> {
         Line::Released { number, .. } => Change::PubRecSeen { session, number: *number },
         _ => return Err("is no part of a session".into()),
     })
+}
+
+fn retain_handling(bits: u8) -> Result<RetainHandling, String> {
+    RetainHandling::from_bits(bits).ok_or_else(|| format!("retain_handling {bits} does not exist"))
 }
 
 fn subscription_id(id: u32) -> Result<SubscriptionId, String> {

@@ -7,6 +7,7 @@ mod import;
 mod line;
 mod message;
 mod repair;
+mod survey;
 mod tally;
 mod verify;
 
@@ -18,7 +19,9 @@ use clap::{Subcommand, ValueEnum};
 
 use super::EXIT_MISTAKE;
 use crate::config::{self, Config};
-use crate::store::{DataDirectory, EngineKind, EngineOptions, Store, StoreError};
+use crate::store::{
+    DataDirectory, Durability, EngineKind, EngineOptions, Prepared, Store, StoreError,
+};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -63,7 +66,6 @@ enum EngineName {
 struct Place {
     directory: DataDirectory,
     engine: EngineKind,
-    options: EngineOptions,
 }
 
 /// Why a command did not do what it was to do.
@@ -131,7 +133,7 @@ fn engine(typed: Option<EngineName>, config: &Config, directory: &Path) -> Optio
         config::Engine::Fjall => Some(EngineKind::Fjall),
         config::Engine::Memory => None,
     };
-    let there = |engine: &EngineKind| directory.join(engine.name()).exists();
+    let there = |engine: &EngineKind| engine.is_in(directory);
     let mut found = [EngineKind::Sled, EngineKind::Fjall].into_iter().filter(there);
     let only_one = found.next().filter(|_| found.next().is_none());
     configured.filter(there).or(only_one).or(configured)
@@ -142,7 +144,7 @@ fn place(engine: EngineKind, directory: &Path) -> Result<Place, Failure> {
         return Err(Failure::NoStore { engine: engine.name(), directory: directory.into() });
     }
     let directory = DataDirectory::take(directory)?;
-    Ok(Place { directory, engine, options: EngineOptions::default() })
+    Ok(Place { directory, engine })
 }
 
 impl Place {
@@ -153,7 +155,13 @@ impl Place {
             let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
             return Err(Failure::NoStore { engine: self.engine.name(), directory });
         }
-        Ok(self.directory.open(self.engine, &self.options)?)
+        Ok(self.directory.open(self.engine, &EngineOptions::default())?)
+    }
+
+    /// A new store that is to take its place, and is made durable only then.
+    fn prepare(&self) -> Result<Prepared, Failure> {
+        let options = EngineOptions { durability: Durability::Os, ..EngineOptions::default() };
+        Ok(self.directory.prepare(self.engine, &options)?)
     }
 }
 
@@ -198,6 +206,18 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_whose_swap_was_cut_off_is_there() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mut config = Config::default();
+        config.store.engine = config::Engine::Sled;
+        assert_eq!(engine(None, &config, dir.path()), Some(EngineKind::Sled));
+
+        std::fs::create_dir(dir.path().join("fjall.old")).expect("made");
+
+        assert_eq!(engine(None, &config, dir.path()), Some(EngineKind::Fjall));
+    }
 
     #[test]
     fn sizes_are_for_people() {

@@ -1,24 +1,15 @@
 use std::ops::ControlFlow;
 
+use super::survey::Survey;
 use super::tally::Tally;
 use super::{Failure, Outcome, Place, say};
 use crate::store::{
-    Content, Durability, EngineOptions, Filling, Prepared, Store, StoreError, contents, describe,
+    Content, EngineOptions, Filling, Prepared, Store, StoreError, contents, describe,
 };
 
 pub fn run(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
-    match survey(place) {
-        Ok(Survey::Clean) => {
-            say("nothing to repair");
-            Ok(Outcome::Clean)
-        }
-        Ok(Survey::Problems(_)) if dry_run => nothing_changed(),
-        Ok(Survey::Problems(store)) => {
-            let mut prepared = prepare(place)?;
-            rewrite(&*store, &mut prepared, &mut |_| {})?;
-            drop(store);
-            replace(prepared)
-        }
+    match Survey::of(place) {
+        Ok(survey) => mend(place, survey, dry_run),
         Err(Failure::Store(StoreError::Damaged { directory, what })) => {
             say(&format!("problem: {} is damaged: {what}", directory.display()));
             salvage(place, dry_run)
@@ -27,32 +18,32 @@ pub fn run(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
     }
 }
 
-/// What an engine that can be opened and read has.
-enum Survey {
-    Clean,
-    Problems(Box<dyn Store>),
-}
-
-fn survey(place: &Place) -> Result<Survey, Failure> {
-    let store = place.open()?;
-    let mut tally = Tally::new("reading", store.size_bytes()?, true);
-    contents(&*store, &mut |content| {
-        tally.note(&content);
-        ControlFlow::Continue(())
-    })?;
+/// Brings the contents of an engine that can be opened and read into a new one, if they need it.
+fn mend(place: &Place, survey: Survey, dry_run: bool) -> Result<Outcome, Failure> {
+    let Survey { store, tally, .. } = survey;
     tally.print_problems();
-    Ok(if tally.problems() == 0 { Survey::Clean } else { Survey::Problems(store) })
-}
-
-fn prepare(place: &Place) -> Result<Prepared, Failure> {
-    let options = EngineOptions { durability: Durability::Os, ..place.options.clone() };
-    Ok(place.directory.prepare(place.engine, &options)?)
+    let outcome = tally.outcome();
+    // The bar of reading is over.
+    drop(tally);
+    match outcome {
+        Outcome::Clean => {
+            say("nothing to repair");
+            Ok(Outcome::Clean)
+        }
+        Outcome::Problems if dry_run => nothing_changed(),
+        Outcome::Problems => {
+            let mut prepared = place.prepare()?;
+            rewrite(&*store, &mut prepared, &mut |_| {})?;
+            drop(store);
+            replace(prepared)
+        }
+    }
 }
 
 /// Brings what can be read of a damaged engine into a new one.
 fn salvage(place: &Place, dry_run: bool) -> Result<Outcome, Failure> {
-    let mut prepared = prepare(place)?;
-    match place.directory.salvage(place.engine, &prepared, &place.options) {
+    let mut prepared = place.prepare()?;
+    match place.directory.salvage(place.engine, &prepared, &EngineOptions::default()) {
         Ok(salvage) => {
             let mut tally = Tally::new("salvaging", salvage.size_bytes()?, true);
             rewrite(&salvage, &mut prepared, &mut |content| tally.note(content))?;

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use super::bar::Bar;
-use super::{complain, say, size};
+use super::{Outcome, complain, say, size};
 use crate::journal::{Change, SessionNumber};
 use crate::store::{Content, Problem, RecordKind};
 
@@ -93,9 +93,9 @@ impl Tally {
         self.print(&format!("problem: {problem}{whose}"));
     }
 
-    /// Problems so far.
-    pub fn problems(&self) -> u64 {
-        self.problems
+    /// Whether there were problems so far.
+    pub fn outcome(&self) -> Outcome {
+        if self.problems == 0 { Outcome::Clean } else { Outcome::Problems }
     }
 
     /// Ends the list of problems and says how many there are.

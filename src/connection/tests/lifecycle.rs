@@ -4,8 +4,8 @@ use crate::connection::{Ended, PACKET_BYTES_MAX};
 // Together with socket and session an idle client is to stay under 2 KiB.
 #[test]
 fn a_connection_is_small() {
-    assert!(size_of::<Connection>() <= 256, "{} bytes", size_of::<Connection>());
-    assert!(size_of::<Input>() <= 96, "{} bytes", size_of::<Input>());
+    assert!(size_of::<Connection>() <= 144, "{} bytes", size_of::<Connection>());
+    assert!(size_of::<Input>() <= 40, "{} bytes", size_of::<Input>());
 }
 
 // [MQTT-3.1.0-1], 3.1.1: [MQTT-3.1.0-1]

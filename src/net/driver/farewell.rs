@@ -26,7 +26,7 @@ pub enum Farewell {
     /// The end of the stream is sent.
     ShutDown,
     /// The client's end is awaited; so many bytes were thrown away.
-    Linger { bytes: usize },
+    Linger { bytes: u32 },
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -106,13 +106,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Round::Again
     }
 
-    fn linger(&mut self, bytes: usize, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
+    fn linger(&mut self, bytes: u32, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
         let mut read = ReadBuf::new(&mut scratch.read);
         let polled = Pin::new(&mut self.socket).poll_read(cx, &mut read);
-        let bytes = bytes + read.filled().len();
+        let bytes = bytes.saturating_add(read.filled().len() as u32);
         self.stage = match polled {
             Poll::Pending => return Round::Wait,
-            Poll::Ready(Ok(())) if !read.filled().is_empty() && bytes <= LINGER_BYTES_MAX => {
+            Poll::Ready(Ok(()))
+                if !read.filled().is_empty() && bytes as usize <= LINGER_BYTES_MAX =>
+            {
                 Stage::Leaving(Farewell::Linger { bytes })
             }
             Poll::Ready(_) => Stage::Over,

@@ -252,9 +252,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Has the broker wait for as long with the client's keep alive.
     pub(super) fn tell_of_gate(&mut self) {
         let Some(gate) = &mut self.gate else { return };
-        if gate.is_shut() != gate.told {
-            gate.told = gate.is_shut();
-            self.shared.hold_up(&self.link, gate.told);
+        // Before the client has come in there is no keep alive that could wait.
+        let is_told = gate.is_shut() && self.link.conn.is_some();
+        if is_told != gate.told {
+            gate.told = is_told;
+            self.shared.hold_up(&self.link, is_told);
         }
     }
 

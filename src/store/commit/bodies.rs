@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::blob::Blob;
+use super::blob::{Blob, BlobError};
 use super::keys;
 use crate::journal::Change;
 use crate::store::{Operation, Store, StoreError};
@@ -87,18 +87,34 @@ pub fn release(
 ) -> Result<(), StoreError> {
     for (body, lost) in places_lost {
         let counted = Blob::read(store, &keys::body_count(*body))?;
-        let bytes = counted.open().ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-        let Some(places) = bytes.map(u64::from_be_bytes) else { continue };
-        if places > *lost {
-            put_count(*body, places - lost, operations);
-        } else {
-            counted.delete(operations);
-            Blob::read(store, &keys::body(*body))?.delete(operations);
+        match open_count(&counted) {
+            Ok(places) if places > *lost => put_count(*body, places - lost, operations),
+            Ok(_) => remove(store, *body, &counted, operations)?,
+            Err(_) => {}
         }
     }
     Ok(())
 }
 
-fn put_count(body: u64, places: u64, operations: &mut Vec<Operation>) {
+/// Removes a message that is stored apart, and the count of its places.
+pub fn remove(
+    store: &dyn Store,
+    body: u64,
+    counted: &Blob,
+    operations: &mut Vec<Operation>,
+) -> Result<(), StoreError> {
+    counted.delete(operations);
+    Blob::read(store, &keys::body(body))?.delete(operations);
+    Ok(())
+}
+
+/// How many places are counted.
+pub fn open_count(counted: &Blob) -> Result<u64, BlobError> {
+    let bytes = counted.open()?;
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| BlobError::Damaged)
+}
+
+/// Counts so many places of a message.
+pub fn put_count(body: u64, places: u64, operations: &mut Vec<Operation>) {
     Blob::put(&keys::body_count(body), &places.to_be_bytes(), operations);
 }

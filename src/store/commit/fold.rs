@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use super::blob::{BYTES_IN_ONE_MAX, Blob, BlobError};
 use super::bodies::{self, Bodies};
 use super::piece::{Piece, without_message};
-use super::segment::{Left, Segment};
+use super::segment::{Left, Segment, len_of};
 use super::{keys, refuse_format};
 use crate::journal::{Change, SessionNumber};
 use crate::store::{Operation, Store, StoreError};
@@ -269,7 +269,7 @@ impl Part {
         self.bytes += bytes_in_part(&change, bodies);
         let Change::Queued { number, message, .. } = &change else { return None };
         let (number, body) = (*number, bodies.of(message));
-        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let len = len_of(message.as_bytes());
         self.first.get_or_insert(number);
         let change = match body {
             Some(body) => {

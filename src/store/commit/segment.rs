@@ -184,6 +184,11 @@ impl Left {
     }
 }
 
+/// The length of a message as [`Left::Message`] has it; no packet has a message that is longer.
+pub fn len_of(message: &[u8]) -> u32 {
+    u32::try_from(message.len()).unwrap_or(u32::MAX)
+}
+
 fn offset(number: u64) -> u8 {
     u8::try_from(number % SEGMENT_NUMBERS).expect("there are 256")
 }

@@ -9,7 +9,6 @@ use crate::types::{ClientId, Timestamp};
 /// Takes lines into a store as long as there is no mistake, and goes on checking after one.
 pub struct Reading<'a> {
     filling: Filling<'a>,
-    lines: u64,
     stage: Stage,
     has_mistake: bool,
     sessions: u64,
@@ -52,7 +51,6 @@ impl<'a> Reading<'a> {
         let (client_ids, topics, unwritten) = Default::default();
         Self {
             filling,
-            lines: 0,
             stage: Stage::Header,
             has_mistake: false,
             sessions: 0,
@@ -64,18 +62,16 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes the next line; returns what is wrong with it.
-    pub fn take(&mut self, line: &Line) -> Result<Option<Mistake>, StoreError> {
-        let contents = match self.check(line) {
+    /// Takes the next line, before which there were so many; returns what is wrong with it.
+    pub fn take(&mut self, line: &Line, before: u64) -> Result<Option<Mistake>, StoreError> {
+        let contents = match self.check(line, before) {
             Ok(contents) => contents,
             Err(Wrong::Line(mistake)) => {
                 self.has_mistake = true;
-                self.lines += 1;
                 return Ok(Some(mistake));
             }
             Err(Wrong::Store(error)) => return Err(error),
         };
-        self.lines += 1;
         if !self.has_mistake {
             for content in contents {
                 self.filling.take(content)?;
@@ -87,7 +83,6 @@ impl<'a> Reading<'a> {
     /// A line that could not be read: what follows may belong to what it began.
     pub fn lose_track(&mut self) {
         (self.has_mistake, self.is_lost) = (true, true);
-        self.lines += 1;
         if self.stage == Stage::Header {
             self.stage = Stage::Hopeless;
         }
@@ -117,7 +112,7 @@ impl<'a> Reading<'a> {
         self.filling.finish()
     }
 
-    fn check(&mut self, line: &Line) -> Result<Vec<Content>, Wrong> {
+    fn check(&mut self, line: &Line, before: u64) -> Result<Vec<Content>, Wrong> {
         match (&self.stage, line) {
             (Stage::Over, _) => return Err("comes after the end line".into()),
             (Stage::Header, Line::Header { .. }) | (Stage::State, _) => {}
@@ -128,7 +123,7 @@ impl<'a> Reading<'a> {
         }
         Ok(match line {
             Line::Header { format, version, .. } => self.check_header(format, *version)?,
-            Line::End { lines } => self.check_end(*lines)?,
+            Line::End { lines } => self.check_end(*lines, before)?,
             Line::Message { id, message } => {
                 below(*id, "id")?;
                 if self.has_message(*id)? {
@@ -172,12 +167,12 @@ impl<'a> Reading<'a> {
         Ok(Vec::new())
     }
 
-    fn check_end(&mut self, lines: u64) -> Result<Vec<Content>, Wrong> {
+    fn check_end(&mut self, lines: u64, before: u64) -> Result<Vec<Content>, Wrong> {
         self.stage = Stage::Over;
-        if lines == self.lines {
+        if lines == before {
             return Ok(Vec::new());
         }
-        Err(format!("{lines} lines should come before this one, there are {}", self.lines).into())
+        Err(format!("{lines} lines should come before this one, there are {before}").into())
     }
 
     fn check_session(

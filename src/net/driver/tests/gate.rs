@@ -60,7 +60,7 @@ async fn a_client_that_says_goodbye_is_asked_about_all_the_same() {
     drop(client);
 
     expect(&mut subscriber, &PUBLISH).await;
-    task.await.expect("over");
+    over(task).await;
 }
 
 #[test]
@@ -133,6 +133,21 @@ async fn the_keep_alive_of_a_client_waits_for_answers() {
 
     server.pass_secs(60);
     assert_eq!(read_to_end(&mut client).await, b"", "its own silence counts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_keep_alive_of_a_client_waits_for_answers_though_it_has_just_come_in() {
+    let (server, _) = server(KNOWN_MAX);
+    let (mut client, _task) = server.open();
+    let mut connect = connect_with_will("c");
+    connect[11] = 10;
+    client.write_all(&[&connect[..], &PUBLISH_DENIED, &PINGREQ].concat()).await.expect("open");
+    expect(&mut client, &CONNACK).await;
+
+    server.pass_secs(20);
+
+    let mut answers = vec![0; PUBACK.len() + PINGRESP.len()];
+    patiently(client.read_exact(&mut answers)).await.expect("open still");
 }
 
 #[tokio::test(start_paused = true)]

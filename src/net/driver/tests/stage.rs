@@ -13,6 +13,9 @@ use crate::types::Lsn;
 /// Where all clients come from.
 pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 50_000);
 
+/// How long a test waits for what does not come.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 pub struct TestServer {
     pub shared: Arc<Shared>,
     door: Arc<Door>,
@@ -54,7 +57,7 @@ impl TestServer {
     }
 
     /// With a broker that keeps everything in `store`.
-    pub fn with_store(store: Box<dyn Store>, commits: CommitSettings) -> Self {
+    pub fn with_store(store: Box<dyn Store>, commits: CommitSettings, setup: Setup) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(Settings { journal: true, ..settings() }, 1, clock.now());
         let owner = Arc::new(OnceLock::<Weak<Shared>>::new());
@@ -66,7 +69,7 @@ impl TestServer {
         });
         let commits = Commits::start(store, Lsn::NONE, commits, Box::new(|| 0), on_event);
         let commits = commits.expect("started");
-        let shared = Arc::new(Shared::new(broker, commits, clock, setup(NoCredentials)));
+        let shared = Arc::new(Shared::new(broker, commits, clock, setup));
         owner.set(Arc::downgrade(&shared)).expect("the first");
         Self { door: shared.doorkeeper.door(DoorLimits::default()), shared }
     }
@@ -105,7 +108,7 @@ impl TestServer {
     }
 }
 
-fn setup(authenticator: impl Authenticator + 'static) -> Setup {
+pub fn setup(authenticator: impl Authenticator + 'static) -> Setup {
     Setup {
         durability: "memory",
         authenticator: Box::new(authenticator),
@@ -162,14 +165,24 @@ pub fn poll_once<S: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<S>) {
 
 pub async fn expect(client: &mut DuplexStream, expected: &[u8]) {
     let mut arrived = vec![0; expected.len()];
-    client.read_exact(&mut arrived).await.expect("open");
+    patiently(client.read_exact(&mut arrived)).await.expect("open");
     assert_eq!(arrived, expected);
 }
 
 pub async fn read_to_end(client: &mut DuplexStream) -> Vec<u8> {
     let mut arrived = Vec::new();
-    client.read_to_end(&mut arrived).await.expect("an orderly end");
+    patiently(client.read_to_end(&mut arrived)).await.expect("an orderly end");
     arrived
+}
+
+/// Waits for the end of a connection.
+pub async fn over(task: JoinHandle<()>) {
+    patiently(task).await.expect("no panic");
+}
+
+/// What is waited for; if it does not come the test fails, instead of standing still.
+pub async fn patiently<T>(awaited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, awaited).await.expect("it comes before patience ends")
 }
 
 /// CONNECT of 3.1.1 with Clean Session and without keep alive.

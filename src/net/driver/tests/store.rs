@@ -3,8 +3,11 @@
 use parking_lot::{Condvar, Mutex};
 
 use super::*;
+use crate::auth::{Access, Authorizer, Decision, Ruling};
 use crate::connection::Limits;
 use crate::journal::StoreState;
+use crate::net::Setup;
+use crate::request::{AuthAnswer, AuthRequest, Identity};
 use crate::store::{CommitSettings, Operation, Store, StoreError, Visitor};
 
 #[tokio::test]
@@ -12,15 +15,11 @@ async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silen
     let helper = Helper::default();
     // Whatever waits is too much.
     let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
-    let server = TestServer::with_store(Box::new(helper.clone()), settings);
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(NoCredentials));
     let (mut client, _task) = server.open();
     client.write_all(&connect_for_secs("client", 1)).await.expect("open");
     expect(&mut client, &CONNACK).await;
-    helper.set(Way::Slow);
-    let (_first, _task) = server.connecting_durable("first").await;
-    wait_until(|| helper.is_at_work()).await;
-    let (_second, _task) = server.connecting_durable("second").await;
-    wait_until(|| server.shared.commits.is_congested()).await;
+    let _others = server.congested_by(&helper).await;
 
     client.write_all(&PINGREQ).await.expect("open");
     tokio::task::yield_now().await;
@@ -34,9 +33,60 @@ async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silen
 }
 
 #[tokio::test]
+async fn a_client_is_not_silent_while_somebody_is_asked_about_it_though_the_store_catches_up() {
+    let helper = Helper::default();
+    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+    let setup = Setup { authorizer: Some((Arc::new(Undecided), 0)), ..setup(NoCredentials) };
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup);
+    let (mut client, socket) = tokio::io::duplex(64);
+    let mut driver = server.driver(socket);
+    client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
+    poll_once(&mut driver);
+    let _others = server.congested_by(&helper).await;
+    poll_once(&mut driver);
+    assert!(server.shared.must_pause(&driver.link), "the store is behind");
+
+    // What waited is on its way to the disk, and those that are paused do not know it yet.
+    helper.set(Way::Once);
+    wait_until(|| !server.shared.commits.is_congested()).await;
+    client.write_all(&PUBLISH).await.expect("taken");
+    poll_once(&mut driver);
+    assert!(driver.is_gate_shut(), "somebody is asked");
+    helper.set(Way::Good);
+    wait_until(|| driver.link.cell.take()).await;
+
+    server.pass_secs(100);
+    server.pass_secs(200);
+    poll_once(&mut driver);
+    assert!(driver.link.conn.is_some(), "it cannot be heard");
+}
+
+#[tokio::test]
+async fn a_client_that_comes_in_while_the_store_is_behind_is_not_silent() {
+    let helper = Helper::default();
+    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(hesitant));
+    let (mut client, socket) = tokio::io::duplex(64);
+    let mut driver = server.driver(socket);
+    client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
+    poll_once(&mut driver);
+    let _others = server.congested_by(&helper).await;
+
+    poll_once(&mut driver);
+    assert!(driver.link.conn.is_some(), "it is in");
+
+    server.pass_secs(100);
+    server.pass_secs(200);
+    poll_once(&mut driver);
+    helper.set(Way::Good);
+    assert!(driver.link.conn.is_some(), "it cannot be heard");
+}
+
+#[tokio::test]
 async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_needs_no_disk() {
     let helper = Helper::default();
-    let server = TestServer::with_store(Box::new(helper.clone()), CommitSettings::default());
+    let (store, settings) = (Box::new(helper.clone()), CommitSettings::default());
+    let server = TestServer::with_store(store, settings, setup(NoCredentials));
     let (mut subscriber, _task) = server.connected("subscriber").await;
     subscriber.write_all(&SUBSCRIBE).await.expect("open");
     expect(&mut subscriber, &SUBACK).await;
@@ -67,7 +117,11 @@ async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_n
 #[tokio::test]
 async fn a_listener_that_promises_nothing_does_not_wait_for_the_store_and_the_other_one_does() {
     let helper = Helper::default();
-    let careful = TestServer::with_store(Box::new(helper.clone()), CommitSettings::default());
+    let careful = TestServer::with_store(
+        Box::new(helper.clone()),
+        CommitSettings::default(),
+        setup(NoCredentials),
+    );
     let hasty = careful.with_limits(Limits { acknowledged_at_once: true, ..Limits::default() });
     helper.set(Way::Slow);
     let (mut one, _task) = careful.connected("careful").await;
@@ -92,6 +146,8 @@ enum Way {
     #[default]
     Good,
     Slow,
+    /// The next one is good, and those after it slow.
+    Once,
     Bad,
 }
 
@@ -110,12 +166,18 @@ impl Store for Helper {
     fn apply(&mut self, _: Vec<Operation>) -> Result<(), StoreError> {
         let mut state = self.0.0.lock();
         state.1 = true;
-        self.0.1.wait_while(&mut state, |(way, _)| *way == Way::Slow);
+        let is_slow = |state: &mut (Way, bool)| state.0 == Way::Slow;
+        let waited = self.0.1.wait_while_for(&mut state, is_slow, PATIENCE);
         state.1 = false;
-        match state.0 {
-            Way::Bad => Err(io::Error::other("no such disk").into()),
-            Way::Good | Way::Slow => Ok(()),
+        if waited.timed_out() {
+            return Err(io::Error::other("nobody has let it go on").into());
         }
+        match state.0 {
+            Way::Bad => return Err(io::Error::other("no such disk").into()),
+            Way::Once => state.0 = Way::Slow,
+            Way::Good | Way::Slow => {}
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
@@ -135,21 +197,66 @@ impl Store for Helper {
     }
 }
 
+/// Lets everybody in: the client when it is asked again.
+fn hesitant(request: &AuthRequest) -> Decision {
+    let answer = AuthAnswer::Accept { identity: Identity::default(), data: None, valid_for: None };
+    match request {
+        AuthRequest::Credentials { client_id, .. } if client_id.as_str() == "client" => {
+            Decision::Later(Box::pin(async {
+                tokio::task::yield_now().await;
+                answer
+            }))
+        }
+        _ => Decision::Now(answer),
+    }
+}
+
+/// Never says what a client may do.
+struct Undecided;
+
+impl Authorizer for Undecided {
+    fn authorize(&self, _: &Access) -> Pin<Box<dyn Future<Output = Ruling> + Send>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn edition(&self) -> u64 {
+        0
+    }
+}
+
 impl TestServer {
+    /// One client's session is being written, and another one's waits, which is too much. Their
+    /// connections stand still: nothing that they do adds to it.
+    async fn congested_by(&self, helper: &Helper) -> [(DuplexStream, Driver<DuplexStream>); 2] {
+        helper.set(Way::Slow);
+        let first = self.begin_durable("first").await;
+        wait_until(|| helper.is_at_work()).await;
+        let second = self.begin_durable("second").await;
+        wait_until(|| self.shared.commits.is_congested()).await;
+        [first, second]
+    }
+
     /// CONNECT with a session that is kept; no answer is waited for.
     async fn connecting_durable(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
-        let (mut client, task) = self.open();
-        client.write_all(&connect_with(0, &[client_id])).await.expect("open");
-        tokio::task::yield_now().await;
-        (client, task)
+        let (client, driver) = self.begin_durable(client_id).await;
+        (client, tokio::spawn(driver))
+    }
+
+    /// The same, and the connection goes no further.
+    async fn begin_durable(&self, client_id: &str) -> (DuplexStream, Driver<DuplexStream>) {
+        let (mut client, socket) = tokio::io::duplex(64);
+        client.write_all(&connect_with(0, &[client_id])).await.expect("taken");
+        let mut driver = self.driver(socket);
+        poll_once(&mut driver);
+        (client, driver)
     }
 }
 
 async fn wait_until(is_so: impl Fn() -> bool) {
-    let patience = tokio::time::timeout(Duration::from_secs(30), async {
+    let comes_about = async {
         while !is_so() {
             tokio::task::yield_now().await;
         }
-    });
-    patience.await.expect("it comes about");
+    };
+    patiently(comes_about).await;
 }

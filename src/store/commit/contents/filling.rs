@@ -2,11 +2,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use super::super::blob::Blob;
+use super::super::bodies;
 use super::super::fold::{FIXED_COST, PART_BYTES_MAX, REFERENCE_BYTES, put_bytes};
 use super::super::keys;
 use super::super::piece::{Piece, without_message};
 use super::super::progress::Progress;
-use super::super::segment::{Left, Segment};
+use super::super::segment::{Left, Segment, len_of};
 use super::{Content, Delivery, Entry, open_piece};
 use crate::journal::{Change, SessionNumber};
 use crate::store::{Operation, Store, StoreError};
@@ -103,7 +104,7 @@ impl<'a> Filling<'a> {
         if stored.chunks.is_empty() {
             return Ok(None);
         }
-        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let len = len_of(&message);
         self.lens.insert(body, len);
         Ok(Some(len))
     }
@@ -135,11 +136,9 @@ impl<'a> Filling<'a> {
     }
 
     fn put_shared(&mut self, body: u64, message: &Message) -> Result<(), StoreError> {
-        let mut operations = Vec::new();
-        Blob::put(&keys::body(body), message.as_bytes(), &mut operations);
-        self.put(operations);
+        self.put_blob(&keys::body(body), message.as_bytes());
         self.places.entry(body).or_insert(0);
-        self.lens.insert(body, u32::try_from(message.len()).unwrap_or(u32::MAX));
+        self.lens.insert(body, len_of(message.as_bytes()));
         self.next_body = self.next_body.max(body.saturating_add(1));
         Ok(())
     }
@@ -174,7 +173,7 @@ impl<'a> Filling<'a> {
                 self.put_text(&key, bytes, change)?;
             }
             Change::Queued { session, number, message, .. } => {
-                let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+                let len = len_of(message.as_bytes());
                 let queue = self.queue(*session, *number, message.len());
                 queue.segment.set(*number, Left::Message { len, body: None });
                 queue.part.changes.push(change);
@@ -200,7 +199,7 @@ impl<'a> Filling<'a> {
             piece = open_piece(&Blob::read(self.store, key)?).unwrap_or_default();
         }
         piece.changes.push(change);
-        self.put_piece(key, piece);
+        self.put_blob(key, &piece.encode());
         Ok(())
     }
 
@@ -225,17 +224,15 @@ impl<'a> Filling<'a> {
     }
 
     fn close_part(&mut self) {
-        let Some(queue) = &mut self.segment else { return };
+        let Some(mut queue) = self.segment.take() else { return };
         let part = std::mem::take(&mut queue.part);
         queue.bytes = 0;
-        if part.changes.is_empty() {
-            return;
+        if !part.changes.is_empty() {
+            let key = keys::part(queue.session, queue.first);
+            let chunks = self.put_blob(&key, &part.encode());
+            queue.segment.add_part(queue.first, chunks);
         }
-        let mut operations = Vec::new();
-        let key = keys::part(queue.session, queue.first);
-        let chunks = Blob::put(&key, &part.encode(), &mut operations);
-        queue.segment.add_part(queue.first, chunks);
-        self.put(operations);
+        self.segment = Some(queue);
     }
 
     fn close_segment(&mut self) {
@@ -250,14 +247,16 @@ impl<'a> Filling<'a> {
     fn close_session(&mut self) {
         self.close_segment();
         if let Some((session, piece)) = self.head.take() {
-            self.put_piece(&keys::head(session), piece);
+            self.put_blob(&keys::head(session), &piece.encode());
         }
     }
 
-    fn put_piece(&mut self, key: &[u8], piece: Piece) {
+    /// Puts bytes under a key and returns in how many chunks.
+    fn put_blob(&mut self, key: &[u8], bytes: &[u8]) -> usize {
         let mut operations = Vec::new();
-        Blob::put(key, &piece.encode(), &mut operations);
+        let chunks = Blob::put(key, bytes, &mut operations);
         self.put(operations);
+        chunks
     }
 
     fn put(&mut self, operations: Vec<Operation>) {
@@ -267,9 +266,9 @@ impl<'a> Filling<'a> {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         for (body, won) in std::mem::take(&mut self.places) {
-            let key = keys::body_count(body);
-            let before = super::places::open_count(&Blob::read(self.store, &key)?).unwrap_or(0);
-            Blob::put(&key, &(before + won).to_be_bytes(), &mut self.operations);
+            let counted = Blob::read(self.store, &keys::body_count(body))?;
+            let before = bodies::open_count(&counted).unwrap_or(0);
+            bodies::put_count(body, before + won, &mut self.operations);
         }
         if self.lens.len() > LENS_MAX {
             self.lens.clear();
@@ -282,7 +281,7 @@ impl<'a> Filling<'a> {
     fn drop_unused(&mut self) -> Result<bool, StoreError> {
         let mut unused = Vec::new();
         Blob::scan(self.store, &[keys::BODY_COUNT], b"", &mut |blob| {
-            if super::places::open_count(&blob) == Ok(0) {
+            if bodies::open_count(&blob) == Ok(0) {
                 unused.push(blob);
             }
             if unused.len() < UNUSED_MAX {
@@ -293,10 +292,9 @@ impl<'a> Filling<'a> {
         })?;
         let is_full = unused.len() == UNUSED_MAX;
         let mut operations = Vec::new();
-        for count in unused {
-            let body = keys::number(&count.key).unwrap_or(0);
-            count.delete(&mut operations);
-            Blob::read(self.store, &keys::body(body))?.delete(&mut operations);
+        for counted in unused {
+            let body = keys::number(&counted.key).unwrap_or(0);
+            bodies::remove(self.store, body, &counted, &mut operations)?;
         }
         self.store.apply(operations)?;
         Ok(is_full)

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::super::blob::{Blob, BlobError};
+use super::super::blob::Blob;
+use super::super::bodies::open_count;
 use super::super::keys;
 use super::super::segment::Segment;
 use super::{Content, Problem, Reading, Stop};
@@ -88,9 +89,4 @@ fn compare(
         return Ok(());
     }
     reading.tell(Content::Problem(Problem::Miscounted { body, written, places: found }))
-}
-
-pub fn open_count(blob: &Blob) -> Result<u64, BlobError> {
-    let bytes = blob.open()?;
-    bytes.try_into().map(u64::from_be_bytes).map_err(|_| BlobError::Damaged)
 }

@@ -73,8 +73,7 @@ impl Problem {
             Self::Damaged { entries } | Self::Stray { entries } => {
                 let key = &entries.first()?.key;
                 let of_session = [keys::HEAD, keys::SUBSCRIPTIONS, keys::SEGMENT, keys::PART];
-                let number = of_session.contains(key.first()?).then(|| keys::number(key))?;
-                number.map(SessionNumber)
+                of_session.contains(key.first()?).then(|| keys::session(key))?
             }
             Self::Superseded { session } | Self::MessageMissing { session, .. } => Some(*session),
             Self::Miscounted { .. } => None,
@@ -154,7 +153,7 @@ pub fn describe(key: &[u8]) -> String {
         }
         (Some(&keys::BODY), Some(body)) => Some(format!("message {body}")),
         (Some(&keys::BODY_COUNT), Some(body)) => Some(format!("the count of message {body}")),
-        (Some(b'f'), _) => Some("how far commits are folded".into()),
+        _ if key.starts_with(keys::PROGRESS) => Some("how far commits are folded".into()),
         _ => None,
     };
     described.unwrap_or_else(|| format!("the entry {}", key.escape_ascii()))

@@ -297,8 +297,3 @@ fn unfinished(change: &Change) -> Option<u64> {
         _ => None,
     }
 }
-
-fn commit_at(committer: &mut Committer, lsn: u64, changes: &[Change]) {
-    let batch = Batch { lsn: Lsn(lsn), changes: changes.to_vec() };
-    committer.commit(&committer::Packed::new(vec![batch])).expect("memory");
-}

@@ -275,8 +275,3 @@ fn rounds(step_bytes: usize) -> CommitSettings {
 fn kinds(shelf: &Shelf) -> Vec<u8> {
     (0..=255).filter(|kind| !shelf.keys(*kind).is_empty()).collect()
 }
-
-fn commit_at(committer: &mut Committer, lsn: u64, changes: &[Change]) {
-    let batch = Batch { lsn: Lsn(lsn), changes: changes.to_vec() };
-    committer.commit(&committer::Packed::new(vec![batch])).expect("memory");
-}

@@ -210,11 +210,6 @@ fn ask(shelf: &Shelf, from: u64, to: u64, messages_max: usize, bytes_max: usize)
     load(&mut shelf.clone(), &asked).expect("memory").page
 }
 
-fn commit_at(committer: &mut Committer, lsn: u64, changes: &[Change]) {
-    let batch = Batch { lsn: Lsn(lsn), changes: changes.to_vec() };
-    committer.commit(&committer::Packed::new(vec![batch])).expect("memory");
-}
-
 fn damage(shelf: &Shelf, key: &[u8]) {
     let mut value = shelf.get(key).expect("memory").expect("there");
     *value.last_mut().expect("not empty") ^= 1;

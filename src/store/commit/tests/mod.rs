@@ -11,6 +11,7 @@ mod model;
 mod pulse;
 mod scenario;
 mod threads;
+mod turns;
 
 use super::*;
 use crate::journal::{Change, Image, SessionNumber, Unfinished};
@@ -84,9 +85,14 @@ const EAGER: CommitSettings = CommitSettings {
 /// Commits each list as one batch and one group.
 fn commit(committer: &mut Committer, lists: &[&[Change]]) {
     for (index, changes) in lists.iter().enumerate() {
-        let batch = Batch { lsn: Lsn(index as u64 + 1), changes: changes.to_vec() };
-        committer.commit(&committer::Packed::new(vec![batch])).expect("memory");
+        commit_at(committer, index as u64 + 1, changes);
     }
+}
+
+/// Commits one batch as one group.
+fn commit_at(committer: &mut Committer, lsn: u64, changes: &[Change]) {
+    let batch = Batch { lsn: Lsn(lsn), changes: changes.to_vec() };
+    committer.commit(&committer::Packed::new(vec![batch])).expect("memory");
 }
 
 fn fold_all(committer: &mut Committer) {

@@ -42,6 +42,7 @@ fn each_attempt_at_a_full_disk_is_a_turn() {
 /// The most that anything here takes, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+#[expect(clippy::disallowed_methods, reason = "threads take real time")]
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
