@@ -92,7 +92,7 @@ pub fn start_all(
     tasks: &mut JoinSet<()>,
 ) {
     for bound in listeners {
-        bound.log();
+        bound.log(config.store.durability);
         let Bound { listening, tls, listener, .. } = bound;
         let entrance = Entrance {
             peer: PeerInfo {
@@ -100,7 +100,7 @@ pub fn start_all(
                 allow_anonymous: listener.allow_anonymous,
                 ..PeerInfo::default()
             },
-            door: shared.doorkeeper.door(protection::door(config, &listener.limits)),
+            door: shared.doorkeeper.door(protection::door(config, &listener)),
             proxy: listener.proxy,
             tls,
             websocket: listener.websocket,
@@ -123,11 +123,14 @@ impl Bound {
         &self.listener.name
     }
 
-    fn log(&self) {
+    fn log(&self, common: config::Durability) {
         let Listener { name, endpoint, allow_anonymous, tls, websocket, .. } = &self.listener;
+        let durability = self.listener.durability.or(common).name();
         let address = self.address.map_or(endpoint.to_string(), |address| address.to_string());
         let (tls, websocket) = (tls.is_some(), websocket.is_some());
-        tracing::info!(address = %address, name, tls, websocket, allow_anonymous, "listening");
+        tracing::info!(
+            address = %address, name, tls, websocket, allow_anonymous, durability, "listening"
+        );
     }
 }
 

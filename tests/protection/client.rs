@@ -22,7 +22,11 @@ pub const WRONG_PASSWORD: [u8; 4] = [0x20, 2, 0, 4];
 pub const NOT_AUTHORIZED: [u8; 4] = [0x20, 2, 0, 5];
 
 /// A client that speaks 3.1.1 unless told otherwise.
-pub struct Client(pub Link);
+pub struct Client {
+    pub link: Link,
+    /// What CONNACK of 5.0 said.
+    pub maximum_packet_size: Option<u32>,
+}
 
 /// A socket from 127.0.0.`host`, whatever becomes of it.
 pub fn socket_from(host: u8, address: SocketAddr) -> std::io::Result<TcpStream> {
@@ -69,7 +73,12 @@ impl Client {
         let (mut client, answer) =
             Self::try_connect(host, address, &encoded(&packet, Protocol::V5));
         assert_eq!((answer[0], answer[3]), (0x20, 0), "{answer:?}");
-        client.0.protocol = Protocol::V5;
+        client.link.protocol = Protocol::V5;
+        let frame = codec::frame(&answer, usize::MAX).expect("a packet").expect("a whole one");
+        match codec::decode(frame, Protocol::V5).expect("a packet") {
+            Packet::ConnAck(connack) => client.maximum_packet_size = connack.maximum_packet_size,
+            other => panic!("no CONNACK but {other:?}"),
+        }
         client
     }
 
@@ -77,8 +86,9 @@ impl Client {
     #[track_caller]
     pub fn try_connect(host: u8, address: SocketAddr, packet: &[u8]) -> (Self, Vec<u8>) {
         let socket = socket_from(host, address).expect("the kernel accepts");
-        let mut client = Self(Link::new(socket, Protocol::V311));
-        if client.0.socket.write_all(packet).is_err() {
+        let link = Link::new(socket, Protocol::V311);
+        let mut client = Self { link, maximum_packet_size: None };
+        if client.link.socket.write_all(packet).is_err() {
             return (client, Vec::new());
         }
         let answer = client.read_packet().unwrap_or_default();
@@ -89,7 +99,7 @@ impl Client {
     #[track_caller]
     pub fn ping(&mut self) {
         let begun = Instant::now();
-        self.0.ping();
+        self.link.ping();
         assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
     }
 
@@ -130,13 +140,14 @@ impl Client {
     pub fn receive(&mut self) -> (String, Vec<u8>) {
         let bytes = self.read_packet().expect("the connection is open");
         let frame = codec::frame(&bytes, usize::MAX).expect("a packet").expect("a whole one");
-        let (topic, payload, id) = match codec::decode(frame, self.0.protocol).expect("a packet") {
+        let (topic, payload, id) = match codec::decode(frame, self.link.protocol).expect("a packet")
+        {
             Packet::Publish(it) => (it.topic.to_owned(), it.payload.to_vec(), it.packet_id),
             other => panic!("no PUBLISH but {other:?}"),
         };
         if let Some(id) = id {
             let [high, low] = id.get().to_be_bytes();
-            self.0.send_bytes(&[0x40, 2, high, low]);
+            self.link.send_bytes(&[0x40, 2, high, low]);
         }
         (topic, payload)
     }
@@ -144,7 +155,7 @@ impl Client {
     /// The next packet; `None` at the end of the stream, however it comes.
     #[track_caller]
     pub fn read_packet(&mut self) -> Option<Vec<u8>> {
-        match self.0.try_read_packet() {
+        match self.link.try_read_packet() {
             Ok(packet) => packet,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
             Err(error) => panic!("nothing came: {error}"),
@@ -160,12 +171,12 @@ impl Client {
             authentication_data: Some(data),
             ..Auth::default()
         });
-        self.0.send_bytes(&encoded(&packet, Protocol::V5));
+        self.link.send_bytes(&encoded(&packet, Protocol::V5));
         self.read_packet().expect("an answer")
     }
 
     fn send(&mut self, packet: &Packet<'_>) {
-        self.0.send(packet);
+        self.link.send(packet);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod authority;
 mod broker;
+mod browser;
 mod client;
 mod client_certificates;
 #[path = "../common/process.rs"]

@@ -161,6 +161,7 @@ impl Doorkeeper {
                 None => self.addresses.clone(),
             },
             pace: limits.pace,
+            connection: limits.connection,
         })
     }
 

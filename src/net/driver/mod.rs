@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Self {
             socket,
             peer,
-            connection: Connection::new(Arc::clone(&shared.limits)),
+            connection: Connection::new(admission.limits()),
             link: Link::default(),
             inbox: Inbox::default(),
             outbox: Outbox::default(),
