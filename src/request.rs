@@ -38,6 +38,9 @@ pub struct Connect {
     pub identity: Identity,
     /// Where it comes from.
     pub origin: Origin,
+    /// Whether its messages are acknowledged as soon as they are taken: where it comes in, PUBACK and
+    /// PUBREC promise nothing about the disk.
+    pub acknowledged_at_once: bool,
     /// The authentication data that goes back in CONNACK, when an AUTH exchange led here.
     pub authentication_data: Option<Vec<u8>>,
 }

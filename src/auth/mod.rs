@@ -8,6 +8,7 @@ pub mod scram;
 pub mod token;
 mod verdict;
 
+use std::borrow::Cow;
 use std::pin::Pin;
 
 pub use access::{Access, Action, Authorizer, Permission, Ruling};
@@ -24,6 +25,15 @@ use crate::types::ReasonCode;
 pub trait Authenticator: Send + Sync {
     /// The answer to `request` from `peer`, or where it will come from. It never blocks.
     fn decide(&self, request: &AuthRequest, peer: &PeerInfo) -> Decision;
+
+    /// The user whom `request` names, as far as that can be read before anything is proved: whoever is
+    /// banned by that name need not be decided about, and for that name a failed login counts.
+    fn named_user<'a>(&self, request: &'a AuthRequest) -> Option<Cow<'a, str>> {
+        match request {
+            AuthRequest::Credentials { username, .. } => username.as_deref().map(Cow::Borrowed),
+            _ => None,
+        }
+    }
 }
 
 /// What an [`Authenticator`] says.

@@ -83,6 +83,18 @@ pub fn finish<'a>(
     Ok(Proven { username, data: format!("v={proof}").into_bytes() })
 }
 
+/// The user whom the client's first message names, be it true or not.
+pub fn named_user(message: &[u8]) -> Option<String> {
+    let (_, bare) = split_header(text(message).ok()?).ok()?;
+    Some(read_first(bare).ok()?.0)
+}
+
+/// The same of an exchange that stands at `state`.
+pub fn named_user_at(state: &[u8]) -> Option<String> {
+    let (_, bare, _) = read_state(state)?;
+    Some(read_first(bare).ok()?.0)
+}
+
 /// `random` in characters that a nonce may have.
 pub fn nonce(random: &[u8]) -> String {
     STANDARD.encode(random)
@@ -263,6 +275,17 @@ mod tests {
             assert!(first.is_ok());
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn each_message_of_an_exchange_says_whom_it_names() {
+        assert_eq!(named_user(CLIENT_FIRST.as_bytes()).as_deref(), Some("user"));
+        assert_eq!(named_user_at(&state()).as_deref(), Some("user"));
+
+        for message in ["", "n,,", "n,,r=x", "x,,n=user,r=x"] {
+            assert_eq!(named_user(message.as_bytes()), None, "{message}");
+        }
+        assert_eq!(named_user_at(b""), None, "nothing was begun");
     }
 
     #[test]

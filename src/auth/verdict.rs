@@ -60,6 +60,21 @@ impl Verdict {
     pub fn unavailable(why: &'static str) -> Self {
         Self::Refuse { reason: ReasonCode::ServerUnavailable, why }
     }
+
+    /// For the connection.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none: the client is not this source's.
+    pub fn answer(self) -> Result<AuthAnswer, &'static str> {
+        match self {
+            Self::Accept { identity, valid_for } => {
+                Ok(AuthAnswer::Accept { identity, data: None, valid_for })
+            }
+            Self::Refuse { reason, why } => Ok(AuthAnswer::Refuse { reason, why }),
+            Self::NotMine(why) => Err(why),
+        }
+    }
 }
 
 impl Login {

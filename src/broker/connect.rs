@@ -136,6 +136,7 @@ impl Broker {
         conn.keep_alive_secs = (keep_alive_secs > 0).then_some(keep_alive_secs);
         conn.receive_maximum = connect.receive_maximum.min(self.settings.in_flight_max);
         conn.maximum_packet_size = connect.maximum_packet_size;
+        conn.acknowledged_at_once = connect.acknowledged_at_once;
         let silent_at = conn.silent_at();
         conn.keep_alive_due = silent_at;
         let id = self.conns.insert(conn);

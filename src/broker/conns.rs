@@ -32,6 +32,8 @@ pub struct Conn {
     pub receive_maximum: u16,
     /// Bytes of the largest packet it takes.
     pub maximum_packet_size: u32,
+    /// PUBACK and PUBREC to it wait for nothing.
+    pub acknowledged_at_once: bool,
     /// Answers in the order of the requests, each with what must be durable before it is sent.
     pub replies: VecDeque<(Lsn, Outgoing)>,
     /// Reason codes in those among them that have one for each filter.
@@ -65,6 +67,7 @@ impl Conn {
             last_received: now,
             receive_maximum: u16::MAX,
             maximum_packet_size: u32::MAX,
+            acknowledged_at_once: false,
             replies: VecDeque::new(),
             reasons: 0,
             pings: 0,

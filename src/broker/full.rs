@@ -96,7 +96,7 @@ impl Broker {
         if retains || takes_id {
             return Some(0);
         }
-        let matches = self.subscriptions.matching(message.topic());
+        let matches = self.subscriptions.matching(message.topic_bytes());
         let direct = matches.direct.iter().position(|found| self.is_kept(found, publisher));
         let shared = || {
             matches.groups.iter().any(|group| {

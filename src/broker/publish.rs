@@ -138,7 +138,9 @@ impl Broker {
             true => ReasonCode::Success,
             false => ReasonCode::PacketIdentifierNotFound,
         };
-        let gate = session.gate;
+        // A crash that took back the release would have the next message under this id taken for the
+        // one before it. A session that ends with its connection has no ids to come back to.
+        let gate = if session.is_durable() { session.gate } else { Lsn::NONE };
         self.reply(id, gate, Outgoing::PubComp { id: packet, reason });
     }
 
@@ -214,7 +216,10 @@ impl Broker {
             QoS::ExactlyOnce => Outgoing::PubRec { id: packet, reason },
             _ => Outgoing::PubAck { id: packet, reason },
         };
-        self.reply(id, gate, answer);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let gate = if conn.acknowledged_at_once { Lsn::NONE } else { gate };
+        conn.push_reply(gate, answer);
+        self.wait_for(id, gate);
     }
 
     /// Keeps the message as the one of its topic, or clears the topic if it has no payload
@@ -253,7 +258,7 @@ impl Broker {
         publisher: Option<SessionKey>,
         actions: &mut Actions,
     ) -> Routed {
-        let matches = self.subscriptions.matching(message.topic());
+        let matches = self.subscriptions.matching(message.topic_bytes());
         let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
         let topic = self.guards.question(message);
         for found in &matches.direct {

@@ -37,15 +37,46 @@ pub(super) fn run(command: &Bans, config: &Config) -> ExitCode {
         Bans::Lift { subject, .. } => format!("lift {}", subject.join(" ")),
     };
     let Some(path) = server::control_path(config) else {
-        let _ = writeln!(io::stderr(), "a broker that keeps nothing on disk takes no orders");
+        say("a broker that keeps nothing on disk takes no orders");
         return ExitCode::from(EXIT_MISTAKE);
     };
     match ask(&path, &order) {
-        Ok(answer) => check::print(&answer),
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "no broker answers at {}: {error}", path.display());
+        Ok(answer) if answer == server::NOBODY_IS_BANNED => {
+            // Standard output has a line for each ban, and nothing else: other programs read it.
+            say("nobody is banned");
+            ExitCode::SUCCESS
+        }
+        Ok(answer) if answer.is_empty() => {
+            say(&format!("the broker at {} gave no answer", path.display()));
             ExitCode::FAILURE
         }
+        Ok(answer) => check::print(&answer),
+        Err(error) => {
+            say(&unanswered(&path, &error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn unanswered(path: &Path, error: &io::Error) -> String {
+    use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied, TimedOut, WouldBlock};
+    let path = path.display();
+    match error.kind() {
+        NotFound | ConnectionRefused => format!(
+            "no broker runs with this configuration: nobody listens at {path}; \
+             --config or --data-dir says which broker is meant"
+        ),
+        PermissionDenied => {
+            format!("only the user whose broker it is gives it orders, at {path}: {error}")
+        }
+        TimedOut | WouldBlock => {
+            format!("the broker at {path} gave no answer in {} s", TIME_MAX.as_secs())
+        }
+        _ => format!("no broker answers at {path}: {error}"),
     }
 }
 

@@ -26,7 +26,7 @@ mod tests {
     fn shells_know_commands_and_options() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell, &mut crate::cli::Arguments::command());
-            for word in ["passwd", "verify", "data-dir"] {
+            for word in ["passwd", "verify", "bans", "lift", "data-dir"] {
                 assert!(script.contains(word), "{word} for {shell}");
             }
         }

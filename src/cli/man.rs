@@ -122,7 +122,14 @@ mod tests {
 
         write_all(home.path(), crate::cli::Arguments::command()).expect("written");
 
-        for name in ["fulmar.1", "fulmar-check.1", "fulmar-store-verify.1", "fulmar-passwd-add.1"] {
+        for name in [
+            "fulmar.1",
+            "fulmar-bans-lift.1",
+            "fulmar-bans-list.1",
+            "fulmar-check.1",
+            "fulmar-passwd-add.1",
+            "fulmar-store-verify.1",
+        ] {
             let page = std::fs::read_to_string(home.path().join(name)).expect(name);
             assert!(page.contains(".SH SYNOPSIS"), "{name}");
         }

@@ -55,26 +55,22 @@ impl<'a> Ack<'a> {
         Ok(ack)
     }
 
+    /// Success without properties goes unsaid, and so do properties that are not there.
     pub(super) fn encode(&self, first: u8, protocol: Protocol, out: &mut Vec<u8>) {
+        let bare = self.reason_string.is_none() && self.user_properties.is_empty();
+        if !protocol.is_v5() || bare && self.reason == ReasonCode::Success {
+            let [high, low] = self.packet_id.get().to_be_bytes();
+            return out.extend_from_slice(&[first, 2, high, low]);
+        }
         out.push(first);
         put_with_length(out, |out| {
             put_packet_id(out, self.packet_id);
-            if protocol.is_v5() {
-                self.encode_reason(out);
+            out.push(self.reason.byte());
+            if !bare {
+                let reason_string = self.reason_string.map(Property::ReasonString);
+                put_properties(out, [reason_string], &self.user_properties);
             }
         });
-    }
-
-    /// Success without properties goes unsaid, and so do properties that are not there.
-    fn encode_reason(&self, out: &mut Vec<u8>) {
-        let bare = self.reason_string.is_none() && self.user_properties.is_empty();
-        if !bare || self.reason != ReasonCode::Success {
-            out.push(self.reason.byte());
-        }
-        if !bare {
-            let reason_string = self.reason_string.map(Property::ReasonString);
-            put_properties(out, [reason_string], &self.user_properties);
-        }
     }
 }
 

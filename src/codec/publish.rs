@@ -75,6 +75,18 @@ const MESSAGE_EXPIRY_LEN: usize = 5;
 const TOPIC_ALIAS_LEN: usize = 3;
 
 impl PublishHead<'_> {
+    /// Appends everything up to the payload, unless the whole packet would have more than `max` bytes:
+    /// whether it did.
+    pub fn encode_within(&self, max: usize, protocol: Protocol, out: &mut Vec<u8>) -> bool {
+        let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
+        let remaining_len = self.remaining_len(properties_len, protocol);
+        let fits = 1 + varint_len(remaining_len) + remaining_len <= max;
+        if fits {
+            self.put(properties_len, remaining_len, protocol, out);
+        }
+        fits
+    }
+
     /// Appends everything up to the payload.
     ///
     /// Panics if [`Self::packet_len`] is above [`super::PACKET_LEN_MAX`], if the topic is longer than
@@ -83,6 +95,16 @@ impl PublishHead<'_> {
     pub fn encode(&self, protocol: Protocol, out: &mut Vec<u8>) {
         let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
         let remaining_len = self.remaining_len(properties_len, protocol);
+        self.put(properties_len, remaining_len, protocol, out);
+    }
+
+    fn put(
+        &self,
+        properties_len: usize,
+        remaining_len: usize,
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+    ) {
         out.reserve(1 + varint_len(remaining_len) + remaining_len - self.payload_len);
         out.push(packet_type::PUBLISH << 4 | self.flags());
         put_varint(out, remaining_len);

@@ -1,6 +1,6 @@
-use super::choice::one_of;
-use super::key::Key;
-use super::value::{Entry, Value};
+use super::choice::{name_in, named};
+use super::key::{Key, keys};
+use super::value::Entry;
 use crate::auth::rules::{Accesses, Network, Pattern, Rule, Who};
 
 /// One rule about topics as far as it has been read.
@@ -23,62 +23,29 @@ enum Access {
 const NAMES: [(&str, Access); 3] =
     [("read", Access::Read), ("write", Access::Write), ("subscribe", Access::Subscribe)];
 
-/// A key of a rule, which is one field of the draft.
-macro_rules! key {
-    ($name:ident, $($field:ident).+, $Value:ty, $about:literal) => {
-        Key {
-            section: "acl.rules",
-            name: stringify!($name),
-            about: $about,
-            range: None,
-            allowed: <$Value as Value>::allowed,
-            set: |draft, written, range| {
-                draft.$($field).+ = Value::read(written, range)?;
-                Ok(())
-            },
-            show: |draft| draft.$($field).+.show(),
-        }
-    };
-}
-
 impl RuleDraft {
-    pub(super) const KEYS: &[Key<Self>] = &[
-        key!(
-            allow,
-            allow,
-            Vec<Access>,
-            "What the rule allows: \"read\", \"write\" and \"subscribe\"."
-        ),
-        key!(deny, deny, Vec<Access>, "What the rule denies, instead."),
-        key!(
-            topics,
-            topics,
-            Vec<Pattern>,
-            "Topic filters with %u for the user name, %c for the client identifier; none for every topic."
-        ),
-        key!(users, who.users, Vec<String>, "Only clients with one of these user names."),
-        key!(anonymous, who.anonymous, bool, "Only clients without a user name."),
-        key!(
-            clients,
-            who.clients,
-            Vec<String>,
-            "Only clients with one of these client identifiers."
-        ),
-        key!(groups, who.groups, Vec<String>, "Only clients that belong to one of these groups."),
-        key!(
-            addresses,
-            who.addresses,
-            Vec<Network>,
-            "Only clients from these addresses and networks, as in 192.0.2.0/24."
-        ),
-        key!(certificate, who.certificate, bool, "Only clients that have shown a certificate."),
-        key!(
-            common_names,
-            who.common_names,
-            Vec<String>,
-            "Only clients with one of these common names in their certificate."
-        ),
-    ];
+    pub(super) const KEYS: &[Key<Self>] = keys! { "acl.rules":
+        /// What the rule allows: "read", "write" and "subscribe".
+        "allow" is allow: Vec<Access>;
+        /// What the rule denies, instead.
+        "deny" is deny: Vec<Access>;
+        /// Topic filters with %u for the user name, %c for the client identifier; none for every topic.
+        "topics" is topics: Vec<Pattern>;
+        /// Only clients with one of these user names.
+        "users" is who.users: Vec<String>;
+        /// Only clients without a user name.
+        "anonymous" is who.anonymous: bool;
+        /// Only clients with one of these client identifiers.
+        "clients" is who.clients: Vec<String>;
+        /// Only clients that belong to one of these groups.
+        "groups" is who.groups: Vec<String>;
+        /// Only clients from these addresses and networks, as in 192.0.2.0/24.
+        "addresses" is who.addresses: Vec<Network>;
+        /// Only clients that have shown a certificate.
+        "certificate" is who.certificate: bool;
+        /// Only clients with one of these common names in their certificate.
+        "common_names" is who.common_names: Vec<String>;
+    };
 
     /// The rule, which stands at `place`.
     pub(super) fn finish(self, place: String) -> Result<Rule, &'static str> {
@@ -117,13 +84,11 @@ impl From<&Rule> for RuleDraft {
 
 impl Entry for Access {
     fn read(text: &str) -> Result<Self, String> {
-        let found = NAMES.iter().find(|(name, _)| *name == text).map(|(_, access)| *access);
-        found.ok_or_else(|| format!("{text:?} is none of {}", one_of(&NAMES.map(|(name, _)| name))))
+        named(&NAMES, text)
     }
 
     fn show(&self) -> String {
-        let name = NAMES.iter().find(|(_, access)| access == self).map(|(name, _)| *name);
-        name.expect("every access has a name").to_owned()
+        name_in(&NAMES, self).to_owned()
     }
 }
 

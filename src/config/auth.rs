@@ -1,4 +1,5 @@
-use super::choice::one_of;
+use super::choice::{name_in, named};
+use super::combinations::{at_common_key, at_listener};
 use super::value::{Entry, Range, Value, Written};
 use super::{CertificateUser, Config, Mistake, Origins};
 
@@ -50,13 +51,11 @@ impl ListenerAuth {
 
 impl Entry for AuthSource {
     fn read(text: &str) -> Result<Self, String> {
-        let found = NAMES.iter().find(|(name, _)| *name == text).map(|(_, source)| *source);
-        found.ok_or_else(|| format!("{text:?} is none of {}", one_of(&NAMES.map(|(name, _)| name))))
+        named(&NAMES, text)
     }
 
     fn show(&self) -> String {
-        let name = NAMES.iter().find(|(_, source)| source == self).map(|(name, _)| *name);
-        name.expect("every source has a name").to_owned()
+        name_in(&NAMES, self).to_owned()
     }
 }
 
@@ -87,7 +86,6 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
     }
     let lacks = asked.iter().filter_map(|source| lacking(*source, config));
     let mut found: Vec<(&str, String)> = lacks.collect();
-    found.dedup();
     let auth = &config.auth;
     let urls = [("auth.http_url", &auth.http_url), ("auth.http_access_url", &auth.http_access_url)];
     for (key, url) in urls {
@@ -95,12 +93,8 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
             found.push((key, "must begin with http:// or https://".into()));
         }
     }
-    let mistake = |(key, text): (&str, String)| Mistake {
-        origin: origins.of(key).clone(),
-        key: key.into(),
-        text,
-    };
-    let mut mistakes: Vec<Mistake> = found.into_iter().map(mistake).collect();
+    let mut mistakes: Vec<Mistake> =
+        found.into_iter().map(|(key, text)| at_common_key(key, origins, text)).collect();
     mistakes.extend(namesakes(config, origins));
     mistakes
 }
@@ -131,8 +125,7 @@ fn namesakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         let mut earlier = config.listeners[..index].iter();
         if earlier.any(|other| other.name == listener.name && other.auth != listener.auth) {
             let text = format!("two of the name {:?} differ in auth", listener.name);
-            let origin = origins.of_listener(index).clone();
-            found.push(Mistake { origin, key: "listeners".into(), text });
+            found.push(at_listener(index, origins, text));
         }
     }
     found

@@ -172,6 +172,25 @@ impl Value for MemoryMax {
     }
 }
 
+/// Which of `names` a text of a list is.
+///
+/// # Errors
+///
+/// That it is none of them.
+pub(super) fn named<T: Copy>(names: &[(&str, T)], text: &str) -> Result<T, String> {
+    let found = names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        format!("{text:?} is none of {}", one_of(&names))
+    })
+}
+
+/// As a list has `value`, which is one of `names`.
+pub(super) fn name_in<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
+    let found = names.iter().find(|(_, other)| other == value).map(|(name, _)| *name);
+    found.expect("every value has a name")
+}
+
 /// `"a", "b" or "c"`.
 pub(super) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();

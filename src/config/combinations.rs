@@ -4,6 +4,8 @@ use super::{
     Config, Durability, Endpoint, Engine, LISTENERS_MAX, Listener, Mistake, Origins, auth,
 };
 
+const FIT_NO_QUEUE: &str = "is more than session.queue_bytes_max: the longest packets fit no queue";
+
 /// What no broker can be, though each value alone is right.
 pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let mut found = Vec::new();
@@ -13,13 +15,28 @@ pub(super) fn mistakes(config: &Config, origins: &Origins) -> Vec<Mistake> {
         let problem = problem.or_else(|| (index == LISTENERS_MAX).then(too_many));
         found.extend(problem.map(|text| at_listener(index, origins, text)));
     }
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let problem = listener.durability.0.and_then(|own| beyond(own, config.store.durability));
+        found.extend(problem.map(|text| at_key(index, "durability", origins, text)));
+    }
     found.extend(auth::mistakes(config, origins));
-    found.extend(engine_without_its_promise(config).map(|(key, text)| Mistake {
-        origin: origins.of(key).clone(),
-        key: key.into(),
-        text: text.into(),
-    }));
+    let engine = engine_without_its_promise(config);
+    found.extend(engine.map(|(key, text)| at_common_key(key, origins, text)));
     found
+}
+
+/// Why a store of this level cannot give a listener its `own`. What it writes and what it syncs is one
+/// step: there is nothing between "disk" and "memory" to wait for.
+fn beyond(own: Durability, store: Durability) -> Option<String> {
+    let level = store.name();
+    match own {
+        Durability::Memory => None,
+        _ if own == store => None,
+        Durability::Os if store == Durability::Disk => Some(format!(
+            "is not to be had: a listener has store.durability = {level:?} or \"memory\""
+        )),
+        _ => Some(format!("is more than store.durability = {level:?} gives")),
+    }
 }
 
 fn engine_without_its_promise(config: &Config) -> Option<(&'static str, &'static str)> {
@@ -38,10 +55,14 @@ pub(super) fn warnings(config: &Config, origins: &Origins) -> Vec<Mistake> {
     let closed = config.listeners.iter().enumerate().filter(|(_, it)| accepts_nobody_at_all(it));
     let mut found: Vec<Mistake> =
         closed.map(|(index, it)| at_listener(index, origins, accepts_nobody(it))).collect();
-    for (key, hint) in hints(config) {
-        let origin = origins.of(key).clone();
-        found.push(Mistake { origin, key: key.into(), text: hint.into() });
+    let queue_bytes_max = config.session.queue_bytes_max;
+    let fits_no_queue = |it: &Listener| {
+        it.limits.packet_bytes_max.0.is_some_and(|own| u64::from(own) > queue_bytes_max)
+    };
+    for (index, _) in config.listeners.iter().enumerate().filter(|(_, it)| fits_no_queue(it)) {
+        found.push(at_key(index, "limits.packet_bytes_max", origins, FIT_NO_QUEUE.into()));
     }
+    found.extend(hints(config).map(|(key, hint)| at_common_key(key, origins, hint)));
     found
 }
 
@@ -57,7 +78,7 @@ fn hints(config: &Config) -> impl Iterator<Item = (&'static str, &'static str)> 
         (
             packets_changed && u64::from(limits.packet_bytes_max) > session.queue_bytes_max,
             "limits.packet_bytes_max",
-            "is more than session.queue_bytes_max: the longest packets fit no queue",
+            FIT_NO_QUEUE,
         ),
         (
             connections_changed && limits.connections_max > session.sessions_max,
@@ -133,6 +154,18 @@ fn accepts_nobody(listener: &Listener) -> String {
     )
 }
 
-fn at_listener(index: usize, origins: &Origins, text: String) -> Mistake {
+/// A mistake in what a key outside of the listeners has.
+pub(super) fn at_common_key(key: &str, origins: &Origins, text: impl Into<String>) -> Mistake {
+    Mistake { origin: origins.of(key).clone(), key: key.into(), text: text.into() }
+}
+
+/// A mistake in what a listener has.
+pub(super) fn at_listener(index: usize, origins: &Origins, text: String) -> Mistake {
     Mistake { origin: origins.of_listener(index).clone(), key: "listeners".into(), text }
+}
+
+/// At a key of a listener, where that is written.
+fn at_key(index: usize, key: &str, origins: &Origins, text: String) -> Mistake {
+    let origin = origins.of_listener_key(index, key).clone();
+    Mistake { origin, key: format!("listeners.{key}"), text }
 }

@@ -9,7 +9,7 @@ use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 use super::acl::RuleDraft;
 use super::listener::Draft;
 use super::nearest::nearest;
-use super::reading::Reading;
+use super::reading::{ListenerOrigin, Reading};
 use super::value::Written;
 use super::{Key, Listener, Origin, SECTIONS, Section, keys};
 
@@ -154,12 +154,12 @@ impl Page<'_> {
         self.reading.replace_listeners(read);
     }
 
-    fn listener(&mut self, value: &Spanned<DeValue<'_>>) -> (Option<Listener>, Origin) {
-        let origin = self.origin(value.span());
+    fn listener(&mut self, value: &Spanned<DeValue<'_>>) -> (Option<Listener>, ListenerOrigin) {
+        let place = self.origin(value.span());
         let DeValue::Table(table) = value.get_ref() else {
             let text = written(value.get_ref()).instead_of("a table, as in [[listeners]]");
             self.mistake(value.span(), "listeners", text);
-            return (None, origin);
+            return (None, ListenerOrigin { place, keys: Vec::new() });
         };
         let mut entry = ListenerEntry::default();
         self.listener_keys("", table, &mut entry);
@@ -172,7 +172,8 @@ impl Page<'_> {
                 self.mistake(span, &format!("listeners.{key}"), text);
             }
         });
-        (listener.ok().filter(|_| faulty.is_empty()), origin)
+        let keys = keys.into_iter().map(|(key, span)| (key, self.origin(span))).collect();
+        (listener.ok().filter(|_| faulty.is_empty()), ListenerOrigin { place, keys })
     }
 
     /// The keys of a listener, also those that stand in a table of it, as `tls.cert` does.

@@ -42,6 +42,29 @@ impl<T> Key<T> {
     }
 }
 
+/// Declares the keys of an entry of a list of tables, and the field of the draft that each is for.
+macro_rules! keys {
+    ($section:literal: $(
+        #[doc = $about:literal]
+        $name:literal is $($field:ident).+: $Value:ty $(, within $range:expr)?;
+    )+) => {
+        &[ $( crate::config::Key {
+            section: $section,
+            name: $name,
+            about: $about.trim_ascii(),
+            range: keys!(@range $($range)?),
+            allowed: <$Value as crate::config::value::Value>::allowed,
+            set: |draft, written, range| {
+                draft.$($field).+ = crate::config::value::Value::read(written, range)?;
+                Ok(())
+            },
+            show: |draft| crate::config::value::Value::show(&draft.$($field).+),
+        }, )+ ]
+    };
+    (@range) => { None };
+    (@range $range:expr) => { Some($range) };
+}
+
 /// Declares one section: its checked values, their defaults, and its table of keys.
 macro_rules! section {
     (
@@ -90,4 +113,4 @@ macro_rules! section {
     (@range $range:expr) => { Some($range) };
 }
 
-pub(super) use section;
+pub(super) use {keys, section};

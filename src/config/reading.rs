@@ -39,7 +39,16 @@ pub struct Loaded {
 #[derive(Debug, Default)]
 pub struct Origins {
     keys: BTreeMap<String, Origin>,
-    listeners: Vec<Origin>,
+    listeners: Vec<ListenerOrigin>,
+}
+
+/// Where a listener comes from.
+#[derive(Debug)]
+pub(super) struct ListenerOrigin {
+    /// As a whole.
+    pub place: Origin,
+    /// Those of its keys that are written.
+    pub keys: Vec<(&'static str, Origin)>,
 }
 
 /// Reads all sources and checks the outcome.
@@ -81,7 +90,7 @@ impl Reading {
     }
 
     /// One mistake in them leaves the listeners as they were: nothing follows from half a list.
-    pub(super) fn replace_listeners(&mut self, listeners: Vec<(Option<Listener>, Origin)>) {
+    pub(super) fn replace_listeners(&mut self, listeners: Vec<(Option<Listener>, ListenerOrigin)>) {
         if listeners.iter().all(|(listener, _)| listener.is_some()) {
             let whole = listeners.into_iter().filter_map(|(listener, at)| Some((listener?, at)));
             (self.config.listeners, self.origins.listeners) = whole.unzip();
@@ -93,7 +102,8 @@ impl Reading {
         addresses: impl Iterator<Item = &'a str>,
         origin: &Origin,
     ) {
-        let read = addresses.map(|text| (self.address(text, origin), origin.clone()));
+        let whole = || ListenerOrigin { place: origin.clone(), keys: Vec::new() };
+        let read = addresses.map(|text| (self.address(text, origin), whole()));
         let listeners = read.collect();
         self.replace_listeners(listeners);
     }
@@ -147,6 +157,14 @@ impl Origins {
 
     /// Where the listener with this index comes from.
     pub fn of_listener(&self, index: usize) -> &Origin {
-        self.listeners.get(index).unwrap_or(&Origin::Default)
+        self.listeners.get(index).map_or(&Origin::Default, |listener| &listener.place)
+    }
+
+    /// Where this key of that listener stands, such as `limits.connections_max`; the listener, if it is
+    /// not written.
+    pub fn of_listener_key(&self, index: usize, key: &str) -> &Origin {
+        let keys = self.listeners.get(index).into_iter().flat_map(|listener| &listener.keys);
+        let written = keys.into_iter().find(|(name, _)| *name == key).map(|(_, origin)| origin);
+        written.unwrap_or_else(|| self.of_listener(index))
     }
 }

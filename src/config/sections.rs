@@ -143,9 +143,9 @@ section! {
         http_ca_file: Option<PathBuf> = None;
         /// Milliseconds that one answer may take.
         http_timeout_ms: u64 = 3_000, within 10..=60_000;
-        /// Questions asked by HTTP at one time.
+        /// Questions asked by HTTP at one time: so many about clients, and as many about topics.
         http_connections_max: usize = 8, within 1..=256;
-        /// Questions that wait for one of these; a further client is told that the server is busy.
+        /// Questions of each kind that wait; a further client is told that the server is busy, or denied.
         http_queue_max: usize = 1_000, within 1..=1_000_000;
         /// Answers by HTTP that are remembered; of those about clients only the ones that let one in.
         http_cache_entries_max: usize = 10_000, within 0..=10_000_000;

@@ -70,7 +70,7 @@ impl Connection {
         let client_id = self.client_id.get_or_insert_with(|| assigned_client_id(entropy)).clone();
         out.push_back(Input::Auth(auth_request(packet, client_id.clone()).into()));
         self.state = State::Authenticating(Box::new(Handshake {
-            connect: Box::new(request(packet, client_id, will)),
+            connect: Box::new(request(packet, client_id, will, &self.limits)),
             link: link(packet),
             turn: Turn::Server,
         }));
@@ -193,7 +193,12 @@ fn auth_request(packet: &codec::Connect<'_>, client_id: ClientId) -> AuthRequest
     }
 }
 
-fn request(packet: &codec::Connect<'_>, client_id: ClientId, will: Option<Will>) -> Connect {
+fn request(
+    packet: &codec::Connect<'_>,
+    client_id: ClientId,
+    will: Option<Will>,
+    limits: &Limits,
+) -> Connect {
     Connect {
         protocol: packet.protocol,
         client_id,
@@ -206,6 +211,7 @@ fn request(packet: &codec::Connect<'_>, client_id: ClientId, will: Option<Will>)
         will,
         identity: Identity::default(),
         origin: Origin::default(),
+        acknowledged_at_once: limits.acknowledged_at_once,
         authentication_data: None,
     }
 }

@@ -34,6 +34,9 @@ pub struct Limits {
     pub connect_bytes_max: usize,
     /// The longest client identifier, in bytes.
     pub client_id_bytes_max: usize,
+    /// Whether the client's messages are acknowledged as soon as they are taken, and not when they are
+    /// durable.
+    pub acknowledged_at_once: bool,
     /// What an acknowledgement promises, told to MQTT 5 clients as the user property
     /// [`DURABILITY_PROPERTY`].
     pub durability: Option<&'static str>,
@@ -77,6 +80,7 @@ impl Default for Limits {
             topic_levels_max: TOPIC_LEVELS_USUAL,
             connect_bytes_max: CONNECT_BYTES_MAX,
             client_id_bytes_max: 65_535,
+            acknowledged_at_once: false,
             durability: None,
             response_information: None,
         }

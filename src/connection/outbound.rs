@@ -110,15 +110,14 @@ impl Link {
             retain: delivery.retain,
             topic: message.topic_bytes(),
             packet_id: delivery.id.map(|id| id.0),
-            message_expiry_secs: secs_left(message, now),
+            message_expiry_secs: protocol.is_v5().then(|| secs_left(message, now)).flatten(),
             topic_alias: None,
             subscription_ids: &delivery.subscription_ids,
             passed_on: message.properties(),
             payload_len: message.payload().len(),
         };
         self.shorten_topic(&mut head, limits);
-        if head.packet_len(protocol) <= self.packet_bytes_max() {
-            head.encode(protocol, &mut output.bytes);
+        if head.encode_within(self.packet_bytes_max(), protocol, &mut output.bytes) {
             output.push_payload(message);
         }
     }

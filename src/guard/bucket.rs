@@ -65,9 +65,14 @@ impl Bucket {
         (paid_at > nanos(now)).then(|| Timestamp(paid_at.div_ceil(NANOS_PER_MILLI)))
     }
 
+    /// The first moment at which everything is there that it holds, if nothing more is taken.
+    pub fn full_at(&self) -> Timestamp {
+        Timestamp(self.full_at.div_ceil(NANOS_PER_MILLI))
+    }
+
     /// Whether everything is there that it holds: then it is as good as a new one.
     pub fn is_full(&self, now: Timestamp) -> bool {
-        self.full_at <= nanos(now)
+        self.full_at() <= now
     }
 }
 
@@ -104,6 +109,7 @@ mod tests {
     fn a_long_pause_gives_no_more_than_a_burst() {
         let (rate, mut bucket) = (per_second(2, 3), Bucket::default());
         while bucket.take(&rate, NOW) {}
+        assert_eq!(bucket.full_at(), after(1_500));
         assert!(!bucket.is_full(after(1_499)));
         assert!(bucket.is_full(after(1_500)));
 

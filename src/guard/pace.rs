@@ -42,6 +42,11 @@ impl Pace {
         messages.max(limits.bytes.and_then(|rate| self.bytes.spend(bytes, &rate, now)))
     }
 
+    /// The first moment at which it is as good as a new one, if nothing more is published.
+    pub fn full_at(&self) -> Timestamp {
+        self.messages.full_at().max(self.bytes.full_at())
+    }
+
     /// Until when no more is to be taken; `None` if it may be.
     pub fn owes_until(&self, limits: &PaceLimits, now: Timestamp) -> Option<Timestamp> {
         let messages = limits.messages.and_then(|rate| self.messages.owes_until(&rate, now));

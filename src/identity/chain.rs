@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,7 +31,8 @@ pub enum SourceKind {
     Anonymous,
 }
 
-/// What the sources work with. What no listener asks for may be missing.
+/// What the sources work with, and the rules that hold for whoever they accept. A source that no
+/// listener asks may be missing.
 pub struct Parts {
     /// Checks passwords and tokens.
     pub pool: Pool,
@@ -43,7 +45,7 @@ pub struct Parts {
     /// The other server.
     pub callout: Option<Callout>,
     /// The rules about topics.
-    pub rules: Option<RuleSource>,
+    pub rules: RuleSource,
 }
 
 /// Random bytes in the server's part of a nonce: as many as the client's usually have.
@@ -104,6 +106,20 @@ impl Authenticator for Identities {
             }
         }
     }
+
+    fn named_user<'a>(&self, request: &'a AuthRequest) -> Option<Cow<'a, str>> {
+        let name = match request {
+            AuthRequest::Credentials { .. } => return NoCredentials.named_user(request),
+            AuthRequest::Begin { method, data, .. }
+            | AuthRequest::ReAuthenticate { method, data, .. } => match &**method {
+                scram::METHOD => scram::named_user(data),
+                token::METHOD => self.parts.tokens.as_ref()?.named_user(data),
+                _ => None,
+            },
+            AuthRequest::Continue { state, .. } => scram::named_user_at(state),
+        };
+        name.map(Cow::Owned)
+    }
 }
 
 impl Parts {
@@ -111,13 +127,10 @@ impl Parts {
     async fn ask_all(&self, chain: &[SourceKind], login: Login) -> AuthAnswer {
         let mut unknown = "no source of credentials knows it";
         for source in chain.iter().filter(|source| **source != SourceKind::Scram) {
-            match self.ask(*source, &login).await {
-                Verdict::Accept { identity, valid_for } => {
-                    return AuthAnswer::Accept { identity, data: None, valid_for };
-                }
-                Verdict::Refuse { reason, why } => return AuthAnswer::Refuse { reason, why },
-                Verdict::NotMine(why) if chain.len() == 1 => unknown = why,
-                Verdict::NotMine(_) => {}
+            match self.ask(*source, &login).await.answer() {
+                Ok(answer) => return answer,
+                Err(why) if chain.len() == 1 => unknown = why,
+                Err(_) => {}
             }
         }
         login.unknown(unknown)
@@ -148,13 +161,8 @@ impl Parts {
         let Some(tokens) = &self.tokens else {
             return refused(ReasonCode::ServerUnavailable, "no keys for tokens");
         };
-        match tokens.believe(token, None, &self.pool).await {
-            Verdict::Accept { identity, valid_for } => {
-                AuthAnswer::Accept { identity, data: None, valid_for }
-            }
-            Verdict::Refuse { reason, why } => refused(reason, why),
-            Verdict::NotMine(why) => refused(ReasonCode::NotAuthorized, why),
-        }
+        let answer = tokens.believe(token, None, &self.pool).await.answer();
+        answer.unwrap_or_else(|why| refused(ReasonCode::NotAuthorized, why))
     }
 }
 

@@ -1,57 +1,15 @@
-//! Files with secrets, and noticing that they have changed.
+//! Files with secrets.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What makes one state of a file differ from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-    mode: u32,
-}
-
-/// Why a file cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {what}", path.display())]
-pub struct FileError {
-    /// Which file.
-    pub path: PathBuf,
-    /// What is wrong, without any part of its contents.
-    pub what: String,
-}
+use crate::net::FileError;
 
 /// Permissions for users who are neither the owner nor of the group.
 const OTHERS_WRITE: u32 = 0o002;
 const OTHERS_READ: u32 = 0o004;
-
-impl FileError {
-    /// The file at `path` is not as it must be.
-    pub fn new(path: &Path, what: impl ToString) -> Self {
-        Self { path: path.to_owned(), what: what.to_string() }
-    }
-}
-
-impl Stamp {
-    /// Of the file at `path`; `None` where there is none to be had.
-    pub fn of(path: &Path) -> Option<Self> {
-        std::fs::metadata(path).ok().map(|metadata| Self::new(&metadata))
-    }
-
-    fn new(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            mode: metadata.mode(),
-        }
-    }
-}
 
 /// The bytes of the file at `path`, at most `bytes_max`. It is refused if every user of the machine
 /// can change it, with `private` also if they can read it.
@@ -83,6 +41,7 @@ pub fn read(path: &Path, bytes_max: usize, private: bool) -> Result<Vec<u8>, Fil
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -109,20 +68,6 @@ mod tests {
 
         assert_eq!(read(&path, 5, false).expect("five bytes"), b"12345");
         assert!(read(&path, 4, false).is_err());
-    }
-
-    #[test]
-    fn a_change_is_seen() {
-        let (directory, path) = file(b"one");
-        let before = Stamp::of(&path);
-        assert_eq!(Stamp::of(&path), before);
-
-        let new = directory.path().join("new");
-        std::fs::write(&new, b"two").expect("written");
-        std::fs::rename(&new, &path).expect("put in place");
-
-        assert_ne!(Stamp::of(&path), before);
-        assert_eq!(Stamp::of(&new), None);
     }
 
     fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {

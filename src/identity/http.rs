@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::cache::{Cache, Digest};
-use super::files::{self, FileError};
+use super::files;
 use super::pool::Pool;
 use crate::auth::token::ClaimNames;
 use crate::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Ruling, Verdict};
 use crate::net::tls::crypto_provider;
-use crate::net::{Clock, Mistakes};
+use crate::net::{Clock, FileError, Mistakes};
 
 /// Another server that is asked by HTTP who a client is and what it may do: POST of JSON, and an
 /// answer in JSON.
@@ -34,9 +34,9 @@ pub struct CalloutOptions {
     pub ca: Option<PathBuf>,
     /// How long one answer may take, from the name of the server to the last byte.
     pub timeout: Duration,
-    /// Questions that are asked at a time.
+    /// Questions of each kind that are asked at a time.
     pub connections_max: usize,
-    /// Questions that wait for one of these.
+    /// Questions of each kind that wait for one of these.
     pub waiting_max: usize,
     /// Answers that are remembered.
     pub cache_entries_max: usize,
@@ -47,9 +47,8 @@ pub struct CalloutOptions {
 struct Inner {
     options: CalloutOptions,
     agent: Agent,
-    pool: Pool,
-    logins: Cache<Allowed>,
-    accesses: Cache<Permission>,
+    logins: Questions<Allowed>,
+    accesses: Questions<Permission>,
     /// Raised when the memory is to be forgotten; part of what answers are found by.
     edition: AtomicU64,
     clock: Clock,
@@ -58,6 +57,15 @@ struct Inner {
 }
 
 type Allowed = (crate::request::Identity, Option<Duration>);
+
+/// The questions of one kind. Each has threads of its own: however many strangers want to log in,
+/// those who are in are asked about.
+struct Questions<T> {
+    /// Whom to ask; empty for nobody.
+    url: String,
+    pool: Pool,
+    answers: Cache<T>,
+}
 
 /// The most bytes of an answer.
 pub const ANSWER_BYTES_MAX: u64 = 64 * 1024;
@@ -76,30 +84,20 @@ impl Callout {
     ///
     /// [`FileError`], also where there are no more threads.
     pub fn start(options: CalloutOptions, key: [u8; 32], clock: Clock) -> Result<Self, FileError> {
-        let agent = agent(&options)?;
-        let pool = Pool::start("fulmar-http", options.connections_max, options.waiting_max);
-        let pool = pool.map_err(|error| {
-            let path = PathBuf::from(&options.login_url);
-            FileError::new(&path, format!("no threads to ask it: {error}"))
-        })?;
-        let (entries, time) = (options.cache_entries_max, options.cache_time);
-        let (logins, accesses) = (Cache::new(key, entries, time), Cache::new(key, entries, time));
-        let failures = Mistakes::new(FAILURES_PER_SECOND);
         Ok(Self(Arc::new(Inner {
+            agent: agent(&options)?,
+            logins: Questions::new("fulmar-login", &options.login_url, &options, key)?,
+            accesses: Questions::new("fulmar-access", &options.access_url, &options, key)?,
             options,
-            agent,
-            pool,
-            logins,
-            accesses,
             edition: AtomicU64::new(0),
             clock,
-            failures,
+            failures: Mistakes::new(FAILURES_PER_SECOND),
         })))
     }
 
     /// Whether there is a URL to ask about topics.
     pub fn knows_topics(&self) -> bool {
-        !self.0.options.access_url.is_empty()
+        !self.0.accesses.url.is_empty()
     }
 
     /// From now on everything is asked again.
@@ -115,17 +113,18 @@ impl Callout {
             return Verdict::wrong("its password is no text, as the HTTP server needs it");
         }
         let question = login_question(login);
-        let digest = inner.digest(&inner.logins, &question);
+        let answers = &inner.logins.answers;
+        let digest = inner.digest(answers, &question);
         let now = inner.clock.now();
-        if let Some((at, (identity, valid_for))) = inner.logins.find(&digest, now) {
+        if let Some((at, (identity, valid_for))) = answers.find(&digest, now) {
             let valid_for = valid_for.map(|time| time.saturating_sub(now.since(at)));
             return Verdict::Accept { identity, valid_for };
         }
-        match self.ask(inner.options.login_url.clone(), question).await {
+        match self.ask(&inner.logins, question).await {
             Ok(answer) => {
                 let verdict = login_verdict(&answer, login);
                 if let Verdict::Accept { identity, valid_for } = &verdict {
-                    inner.logins.keep(digest, (identity.clone(), *valid_for), now);
+                    answers.keep(digest, (identity.clone(), *valid_for), now);
                 }
                 verdict
             }
@@ -135,9 +134,13 @@ impl Callout {
         }
     }
 
-    async fn ask(&self, url: String, question: String) -> Result<Map<String, Value>, Failed> {
-        let inner = Arc::clone(&self.0);
-        let asked = self.0.pool.run(move || inner.post(&url, &question));
+    async fn ask<T>(
+        &self,
+        about: &Questions<T>,
+        question: String,
+    ) -> Result<Map<String, Value>, Failed> {
+        let (inner, url) = (Arc::clone(&self.0), about.url.clone());
+        let asked = about.pool.run(move || inner.post(&url, &question));
         asked.map_err(|_| Failed::Busy)?.await.unwrap_or(Err(Failed::Unavailable))
     }
 }
@@ -149,12 +152,13 @@ impl Authorizer for Callout {
         let question = access_question(access);
         Box::pin(async move {
             let inner = &this.0;
-            let digest = inner.digest(&inner.accesses, &question);
+            let answers = &inner.accesses.answers;
+            let digest = inner.digest(answers, &question);
             let now = inner.clock.now();
-            if let Some((at, permission)) = inner.accesses.find(&digest, now) {
+            if let Some((at, permission)) = answers.find(&digest, now) {
                 return Ruling { permission, until: at + inner.options.cache_time };
             }
-            let asked = this.ask(inner.options.access_url.clone(), question);
+            let asked = this.ask(&inner.accesses, question);
             // Also the time in which it only waits to be asked.
             let Ok(Ok(answer)) = timeout(inner.options.timeout, asked).await else {
                 return Ruling { permission: Permission::Deny, until: now };
@@ -164,7 +168,7 @@ impl Authorizer for Callout {
                 Some("ignore") => Permission::NotMine,
                 _ => Permission::Deny,
             };
-            inner.accesses.keep(digest, permission, now);
+            answers.keep(digest, permission, now);
             Ruling { permission, until: now + inner.options.cache_time }
         })
     }
@@ -182,6 +186,23 @@ enum Failed {
     Denied,
     /// It cannot be reached in time, or says nothing that can be understood.
     Unavailable,
+}
+
+impl<T: Clone> Questions<T> {
+    fn new(
+        name: &str,
+        url: &str,
+        options: &CalloutOptions,
+        key: [u8; 32],
+    ) -> Result<Self, FileError> {
+        // Where nobody is asked a pool is never used.
+        let threads = if url.is_empty() { 1 } else { options.connections_max };
+        let pool = Pool::start(name, threads, options.waiting_max).map_err(|error| {
+            FileError::new(Path::new(url), format!("no threads to ask it: {error}"))
+        })?;
+        let answers = Cache::new(key, options.cache_entries_max, options.cache_time);
+        Ok(Self { url: url.to_owned(), pool, answers })
+    }
 }
 
 impl Inner {
@@ -214,13 +235,15 @@ impl Inner {
 }
 
 fn agent(options: &CalloutOptions) -> Result<Agent, FileError> {
+    // Of both kinds, which may be asked of one server.
+    let connections_max = 2 * options.connections_max;
     let mut config = Agent::config_builder()
         .timeout_global(Some(options.timeout))
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .max_idle_connections(options.connections_max)
-        .max_idle_connections_per_host(options.connections_max)
+        .max_idle_connections(connections_max)
+        .max_idle_connections_per_host(connections_max)
         .user_agent("fulmar")
         // Whom to ask is written in our configuration and nowhere else.
         .proxy(None);
@@ -304,12 +327,7 @@ fn login_verdict(answer: &Map<String, Value>, login: &Login) -> Verdict {
 /// The identity stands in the answer as it would in a token. Without a user name it is the one that
 /// the client gave, if any.
 fn allowed(answer: &Map<String, Value>, login: &Login) -> Verdict {
-    let names = ClaimNames {
-        username: "username".into(),
-        groups: "groups".into(),
-        publish: "publish".into(),
-        subscribe: "subscribe".into(),
-    };
+    let names = ClaimNames { username: "username".into(), ..ClaimNames::default() };
     let valid_for = match answer.get("expires_in_secs") {
         None => Ok(None),
         Some(secs) => secs.as_u64().map(Duration::from_secs).map(Some).ok_or(()),

@@ -12,13 +12,11 @@ mod rules;
 mod secret;
 mod tokens;
 
-pub use cache::{Cache, Digest};
 pub use certificates::CertificateUser;
 pub use chain::{Identities, Parts, SourceKind};
-pub use files::{FileError, Stamp};
-pub use http::{ANSWER_BYTES_MAX, Callout, CalloutOptions};
+pub use http::{Callout, CalloutOptions};
 pub use passwords::Passwords;
-pub use pool::{Full, Pool};
+pub use pool::Pool;
 pub use reload::Reloader;
 pub use rules::{RuleSource, read_rules};
 pub use secret::random;

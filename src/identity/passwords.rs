@@ -6,14 +6,14 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use super::cache::Cache;
-use super::files::{self, FileError};
+use super::files;
 use super::pool::Pool;
 use crate::auth::password::{
     Argon2id, FILE_BYTES_MAX, PasswordFile, Record, SALT_BYTES, SCRAM_ITERATIONS, keyed_hash,
 };
 use crate::auth::scram::{self, First};
 use crate::auth::{Login, Verdict};
-use crate::net::Clock;
+use crate::net::{Clock, FileError};
 use crate::request::{AuthAnswer, Identity};
 use crate::types::ReasonCode;
 
@@ -76,14 +76,15 @@ impl Passwords {
             return Verdict::NotMine("it gave no user name");
         };
         let file = Arc::clone(&self.current.read());
-        let known = file.record(&username).is_some();
+        let record = file.record(&username).map(Record::to_string);
+        let known = record.is_some();
         let Some(password) = login.password.clone() else {
             return match known {
                 true => Verdict::wrong("it gave no password"),
                 false => Verdict::NotMine(UNKNOWN_USER),
             };
         };
-        let record = file.record(&username).map(Record::to_string).unwrap_or_default();
+        let record = record.unwrap_or_default();
         let digest = self.cache.digest(&[username.as_bytes(), &password, record.as_bytes()]);
         if known && self.cache.find(&digest, self.clock.now()).is_some() {
             return Verdict::accept(&username);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{FileError, Parts, Stamp};
+use super::Parts;
+use crate::net::{FileError, Stamp};
 
 /// Has the files of the sources read again: when asked to, and when they have changed.
 ///
@@ -20,7 +21,7 @@ type Done = oneshot::Sender<()>;
 /// A file, or several that are read together, and how they were when they were read last.
 struct Watched {
     paths: Vec<PathBuf>,
-    stamps: Vec<Option<Stamp>>,
+    stamp: Stamp,
     reload: fn(&Parts) -> Result<usize, FileError>,
     what: &'static str,
 }
@@ -70,18 +71,18 @@ impl Watched {
         paths: Vec<PathBuf>,
         reload: fn(&Parts) -> Result<usize, FileError>,
     ) -> Self {
-        let stamps = stamps(&paths);
-        Self { paths, stamps, reload, what }
+        let stamp = Stamp::of(&paths);
+        Self { paths, stamp, reload, what }
     }
 
     /// Reads the files if that is `wanted` or if they have changed.
     fn look(&mut self, parts: &Parts, wanted: bool) {
-        let now = stamps(&self.paths);
-        if !wanted && now == self.stamps {
+        let now = Stamp::of(&self.paths);
+        if !wanted && now == self.stamp {
             return;
         }
         // A file that is broken now is read again when it changes, not each time.
-        self.stamps = now;
+        self.stamp = now;
         match (self.reload)(parts) {
             Ok(entries) => tracing::info!(entries, "{} read again", self.what),
             Err(error) => {
@@ -105,15 +106,9 @@ fn watched(parts: &Parts) -> Vec<Watched> {
             parts.tokens.as_ref().map_or(Ok(0), |tokens| tokens.reload())
         }));
     }
-    if let Some(path) = parts.rules.as_ref().and_then(|rules| rules.path()) {
+    if let Some(path) = parts.rules.path() {
         let paths = vec![path.clone()];
-        watched.push(Watched::new("rules about topics", paths, |parts| {
-            parts.rules.as_ref().map_or(Ok(0), |rules| rules.reload())
-        }));
+        watched.push(Watched::new("rules about topics", paths, |parts| parts.rules.reload()));
     }
     watched
-}
-
-fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
-    paths.iter().map(|path| Stamp::of(path)).collect()
 }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::files::{self, FileError};
+use super::files;
 use crate::auth::rules::{self, RULES_MAX, Rule, Rules};
+use crate::net::FileError;
 
 /// Rules about topics in use: those of the configuration and, behind them, those of a file.
 pub struct RuleSource {

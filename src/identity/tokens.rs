@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::files::{self, FileError};
+use super::files;
 use super::pool::Pool;
 use crate::auth::token::{Key, TokenRules};
 use crate::auth::{Login, Verdict};
-use crate::net::Clock;
+use crate::net::{Clock, FileError};
 use crate::types::ReasonCode;
 
 /// Tokens and the files with the keys that they are checked with.
@@ -72,6 +72,12 @@ impl Tokens {
             Verdict::Refuse { reason: ReasonCode::NotAuthorized, why } => Verdict::wrong(why),
             verdict => verdict,
         }
+    }
+
+    /// The user whom `token` names, be it true or not.
+    pub fn named_user(&self, token: &[u8]) -> Option<String> {
+        let rules = Arc::clone(&self.current.read());
+        rules.named_user(token)
     }
 
     /// Accepts a good token and refuses anything else.

@@ -7,6 +7,7 @@ mod doors;
 mod driver;
 mod entrance;
 mod entropy;
+mod files;
 mod mistakes;
 mod paused;
 pub mod proxy;
@@ -27,6 +28,7 @@ pub use doors::{Admission, Door, DoorLimits, Doorkeeper, DoorkeeperSettings, Mem
 pub use driver::{Driver, FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX, READ_BYTES};
 pub use entrance::{Entrance, Stream};
 pub use entropy::Entropy;
+pub use files::{FileError, Stamp};
 pub use mistakes::Mistakes;
 pub use pulse::{Activity, Pulse};
 pub use seats::{Seat, Seats};

@@ -12,7 +12,6 @@ use super::{Clock, Doorkeeper, DoorkeeperSettings, Entropy, Mistakes, Seats, Wak
 use crate::auth::rules::Rules;
 use crate::auth::{Authenticator, Authorizer};
 use crate::broker::{Actions, Broker, Budget};
-use crate::connection::Limits;
 use crate::journal::StoreState;
 use crate::request::{Connect, Outgoing, Request};
 use crate::store::{Commits, Event};
@@ -48,8 +47,6 @@ pub struct Shared {
     /// Who is asked what clients may do, before the broker is, and how many of the answers each
     /// connection remembers.
     pub(super) authorizer: Option<(Arc<dyn Authorizer>, usize)>,
-    /// What every connection is held to.
-    pub limits: Arc<Limits>,
     /// The one clock.
     pub clock: Clock,
     /// The one source of chance.
@@ -68,8 +65,6 @@ pub struct Shared {
 
 /// What a server decides once for all its connections.
 pub struct Setup {
-    /// What every connection is held to.
-    pub limits: Limits,
     /// What an acknowledgement promises: the name of the level.
     pub durability: &'static str,
     /// Decides about credentials.
@@ -153,7 +148,6 @@ impl Shared {
             failure: Notify::new(),
             authenticator: setup.authenticator,
             authorizer: setup.authorizer,
-            limits: Arc::new(setup.limits),
             clock,
             entropy: Entropy::default(),
             mistakes: Mistakes::new(setup.mistakes_per_second),

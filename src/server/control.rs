@@ -27,6 +27,9 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// Bans that one answer lists.
 const LISTED_MAX: usize = 1_000;
 
+/// What is answered where nobody is banned: an answer that is empty is none.
+pub const NOBODY: &str = "\n";
+
 /// Where a broker with this configuration takes orders; `None` for one that has no directory.
 pub fn path(config: &Config) -> Option<PathBuf> {
     let directory = config.store.data_dir.as_ref()?;
@@ -84,6 +87,9 @@ fn answer(order: &str, shared: &Shared) -> String {
 
 /// A line for each ban: the seconds left, how often it was banned, why, and who.
 fn list(bans: &[Ban], now: Timestamp) -> String {
+    if bans.is_empty() {
+        return NOBODY.to_owned();
+    }
     let line = |Ban { subject, offence, until, times }: &Ban| {
         let secs = until.since(now).as_secs();
         format!("{secs}\t{times}\t{}\t{subject}\n", offence.name())

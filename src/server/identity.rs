@@ -8,10 +8,10 @@ use crate::auth::Authorizer;
 use crate::auth::token::{ClaimNames, TokenRules};
 use crate::config::{self, AuthSource, Config};
 use crate::identity::{
-    Callout, CalloutOptions, CertificateUser, FileError, Identities, KeyFiles, Parts, Passwords,
-    Pool, Reloader, RuleSource, SourceKind, Tokens, random,
+    Callout, CalloutOptions, CertificateUser, Identities, KeyFiles, Parts, Passwords, Pool,
+    Reloader, RuleSource, SourceKind, Tokens, random,
 };
-use crate::net::{Clock, Shared};
+use crate::net::{Clock, FileError, Shared};
 
 /// Whoever decides about credentials, and how to have the files of it read again.
 pub struct Sources {
@@ -59,14 +59,11 @@ pub fn open(config: &Config, clock: Clock) -> Result<Sources, SourcesError> {
 pub fn tell_rules(parts: &Arc<Parts>, shared: &Arc<Shared>) {
     // The connections' share holds on to the sources: nobody holds on to it in turn.
     let shared = Arc::downgrade(shared);
-    let told = move |rules| {
+    parts.rules.tell(move |rules| {
         if let Some(shared) = Weak::upgrade(&shared) {
             shared.set_rules(rules);
         }
-    };
-    if let Some(rules) = &parts.rules {
-        rules.tell(told);
-    }
+    });
 }
 
 fn parts(
@@ -92,7 +89,7 @@ fn parts(
         passwords: passwords.transpose()?,
         tokens: tokens.transpose()?,
         callout: callout.transpose()?,
-        rules: Some(RuleSource::open(config.acl.file.clone(), config.acl_rules.clone())?),
+        rules: RuleSource::open(config.acl.file.clone(), config.acl_rules.clone())?,
     })
 }
 

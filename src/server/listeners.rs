@@ -10,8 +10,8 @@ use super::activation::{Activation, Passed};
 use super::{protection, settings};
 use crate::auth::PeerInfo;
 use crate::config::{self, Config, Endpoint, Listener};
-use crate::net::tls::{FileProblem, Tls};
-use crate::net::{self, Entrance, Listening, Shared, UnixSocket};
+use crate::net::tls::Tls;
+use crate::net::{self, Entrance, FileError, Listening, Shared, UnixSocket};
 
 /// A listener whose place and files are ours.
 pub struct Bound {
@@ -48,7 +48,7 @@ pub enum ListenError {
         /// The name of the listener.
         listener: String,
         /// What is wrong.
-        problem: FileProblem,
+        problem: FileError,
     },
 }
 
@@ -92,7 +92,7 @@ pub fn start_all(
     tasks: &mut JoinSet<()>,
 ) {
     for bound in listeners {
-        bound.log();
+        bound.log(config.store.durability);
         let Bound { listening, tls, listener, .. } = bound;
         let entrance = Entrance {
             peer: PeerInfo {
@@ -100,7 +100,7 @@ pub fn start_all(
                 allow_anonymous: listener.allow_anonymous,
                 ..PeerInfo::default()
             },
-            door: shared.doorkeeper.door(protection::door(config, &listener.limits)),
+            door: shared.doorkeeper.door(protection::door(config, &listener)),
             proxy: listener.proxy,
             tls,
             websocket: listener.websocket,
@@ -123,11 +123,14 @@ impl Bound {
         &self.listener.name
     }
 
-    fn log(&self) {
+    fn log(&self, common: config::Durability) {
         let Listener { name, endpoint, allow_anonymous, tls, websocket, .. } = &self.listener;
+        let durability = self.listener.durability.or(common).name();
         let address = self.address.map_or(endpoint.to_string(), |address| address.to_string());
         let (tls, websocket) = (tls.is_some(), websocket.is_some());
-        tracing::info!(address = %address, name, tls, websocket, allow_anonymous, "listening");
+        tracing::info!(
+            address = %address, name, tls, websocket, allow_anonymous, durability, "listening"
+        );
     }
 }
 

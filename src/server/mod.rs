@@ -28,7 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 pub use activation::ActivationError;
-pub use control::path as control_path;
+pub use control::{NOBODY as NOBODY_IS_BANNED, path as control_path};
 pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;

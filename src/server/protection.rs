@@ -1,9 +1,10 @@
 //! The numbers that keep clients out, out of the configuration. There 0 is no limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory;
-use crate::config::{Config, ListenerLimits, MemoryMax};
+use super::{memory, settings};
+use crate::config::{Config, Listener, ListenerLimits, MemoryMax};
 use crate::guard::{AddressLimits, BanRules, OverloadMarks, PaceLimits, Rate};
 use crate::net::{DoorLimits, DoorkeeperSettings};
 
@@ -45,8 +46,8 @@ pub fn doorkeeper(config: &Config) -> DoorkeeperSettings {
 }
 
 /// What one listener has.
-pub fn door(config: &Config, own: &ListenerLimits) -> DoorLimits {
-    let limits = &config.limits;
+pub fn door(config: &Config, listener: &Listener) -> DoorLimits {
+    let (limits, own) = (&config.limits, &listener.limits);
     DoorLimits {
         connections_max: own.connections_max.0,
         unauthenticated_max: own.unauthenticated_max.0,
@@ -56,6 +57,7 @@ pub fn door(config: &Config, own: &ListenerLimits) -> DoorLimits {
             own.publish_bytes_per_second.or(limits.publish_bytes_per_second),
             limits.publish_burst_secs,
         ),
+        connection: Arc::new(settings::connection(config, listener)),
     }
 }
 
@@ -122,7 +124,7 @@ mod tests {
         assert_eq!(keeper.unauthenticated_max, usize::MAX);
         assert!(keeper.address.is_none() && keeper.user_pace.is_none());
         assert_eq!((keeper.memory_bytes_max, keeper.overload.busy), (0, None));
-        assert!(door(&config, &ListenerLimits::default()).pace.is_none());
+        assert!(door(&config, &Listener::default()).pace.is_none());
     }
 
     #[test]
@@ -130,13 +132,13 @@ mod tests {
         let mut config = Config::default();
         config.limits.unauthenticated_per_address_max = 7;
         config.limits.publish_bytes_per_second = 9;
-        let own = ListenerLimits {
+        let listener = with(ListenerLimits {
             connections_per_address_max: Own(Some(3)),
             publish_messages_per_second: Own(Some(5)),
             ..ListenerLimits::default()
-        };
+        });
 
-        let door = door(&config, &own);
+        let door = door(&config, &listener);
 
         let address = door.address.expect("addresses are counted on this listener alone");
         assert_eq!((address.connections_max, address.unauthenticated_max), (Some(3), Some(7)));
@@ -148,10 +150,12 @@ mod tests {
     fn a_listener_may_lift_a_common_limit() {
         let mut config = Config::default();
         config.limits.connections_per_address_max = 10;
-        let own =
-            ListenerLimits { connections_per_address_max: Own(Some(0)), ..Default::default() };
+        let listener = with(ListenerLimits {
+            connections_per_address_max: Own(Some(0)),
+            ..ListenerLimits::default()
+        });
 
-        let address = door(&config, &own).address.expect("its own");
+        let address = door(&config, &listener).address.expect("its own");
 
         assert_eq!(address.connections_max, None);
     }
@@ -161,5 +165,8 @@ mod tests {
         let keeper = doorkeeper(&Config::default());
 
         assert!(keeper.memory_bytes_max > 64 * 1024 * 1024, "{}", keeper.memory_bytes_max);
+    }
+    fn with(limits: ListenerLimits) -> Listener {
+        Listener { limits, ..Listener::default() }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::protection;
 use crate::auth::{Authenticator, Authorizer};
 use crate::broker::Settings;
-use crate::config::{self, Config, SessionExpiryMax};
+use crate::config::{self, Config, Listener, SessionExpiryMax};
 use crate::connection::Limits;
 use crate::net::{Keepalive, Setup, TcpOptions};
 use crate::request::EXPIRY_NEVER;
@@ -69,7 +69,6 @@ pub fn setup(
     authorizer: Option<Arc<dyn Authorizer>>,
 ) -> Setup {
     Setup {
-        limits: connection(config),
         durability: config.store.durability.name(),
         authenticator,
         authorizer: authorizer.map(|authorizer| (authorizer, config.acl.decisions_max)),
@@ -96,12 +95,13 @@ pub fn tcp(tcp: &config::Tcp) -> TcpOptions {
     }
 }
 
-/// What one connection is held to.
-fn connection(config: &Config) -> Limits {
+/// What one connection of `listener` announces and is held to.
+pub fn connection(config: &Config, listener: &Listener) -> Limits {
     let (limits, mqtt) = (&config.limits, &config.mqtt);
     let information = &mqtt.response_information;
+    let level = listener.durability.or(config.store.durability);
     Limits {
-        maximum_packet_size: limits.packet_bytes_max,
+        maximum_packet_size: listener.limits.packet_bytes_max.or(limits.packet_bytes_max),
         topic_alias_maximum: mqtt.topic_alias_maximum,
         topic_alias_maximum_out: mqtt.topic_alias_maximum_out,
         receive_maximum: mqtt.receive_maximum,
@@ -115,7 +115,8 @@ fn connection(config: &Config) -> Limits {
         topic_levels_max: limits.topic_levels_max,
         connect_bytes_max: to_usize(u64::from(limits.connect_bytes_max)),
         client_id_bytes_max: limits.client_id_bytes_max,
-        durability: mqtt.announce_durability.then(|| config.store.durability.name()),
+        acknowledged_at_once: level == config::Durability::Memory,
+        durability: mqtt.announce_durability.then(|| level.name()),
         response_information: (!information.is_empty()).then(|| information.clone()),
     }
 }
@@ -139,6 +140,7 @@ fn to_usize(bytes: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{ListenerLimits, Own};
 
     #[test]
     fn zero_turns_a_socket_option_off() {
@@ -166,18 +168,46 @@ mod tests {
     fn the_level_is_announced_unless_that_is_turned_off() {
         let mut config = Config::default();
         config.store.durability = config::Durability::Os;
-        assert_eq!(connection(&config).durability, Some("os"));
+        assert_eq!(connection(&config, &Listener::default()).durability, Some("os"));
 
         config.mqtt.announce_durability = false;
-        assert_eq!(connection(&config).durability, None);
+        assert_eq!(connection(&config, &Listener::default()).durability, None);
+    }
+
+    #[test]
+    fn a_listener_announces_its_own_level_and_has_messages_acknowledged_as_that_says() {
+        let config = Config::default();
+        let own = |level| Listener { durability: Own(level), ..Listener::default() };
+        let told = |level| {
+            let limits = connection(&config, &own(level));
+            (limits.durability, limits.acknowledged_at_once)
+        };
+
+        assert_eq!(told(None), (Some("disk"), false));
+        assert_eq!(told(Some(config::Durability::Disk)), (Some("disk"), false));
+        assert_eq!(told(Some(config::Durability::Memory)), (Some("memory"), true));
+    }
+
+    #[test]
+    fn the_packet_size_of_a_listener_goes_before_the_common_one() {
+        let mut config = Config::default();
+        config.limits.packet_bytes_max = 1_000;
+        let own = ListenerLimits { packet_bytes_max: Own(Some(2_000)), ..Default::default() };
+        let listener = Listener { limits: own, ..Listener::default() };
+
+        assert_eq!(connection(&config, &Listener::default()).maximum_packet_size, 1_000);
+        assert_eq!(connection(&config, &listener).maximum_packet_size, 2_000);
     }
 
     #[test]
     fn empty_response_information_is_none() {
         let mut config = Config::default();
-        assert_eq!(connection(&config).response_information, None);
+        assert_eq!(connection(&config, &Listener::default()).response_information, None);
 
         config.mqtt.response_information = "here".into();
-        assert_eq!(connection(&config).response_information.as_deref(), Some("here"));
+        assert_eq!(
+            connection(&config, &Listener::default()).response_information.as_deref(),
+            Some("here")
+        );
     }
 }

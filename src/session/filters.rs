@@ -14,6 +14,7 @@ pub struct Filters(Form);
 enum Form {
     /// At most [`FEW_MAX`], ascending, in as much memory as they need.
     Few(Vec<(Filter, SubscriptionOptions)>),
+    #[allow(clippy::box_collection, reason = "most sessions have few, and are as small as those")]
     Many(Box<BTreeMap<Filter, SubscriptionOptions>>),
 }
 

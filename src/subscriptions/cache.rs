@@ -74,14 +74,15 @@ impl Cache {
         }
     }
 
+    /// Who gets the messages of `topic`, if that was asked last.
+    pub(super) fn find_again(&self, topic: &[u8]) -> Option<Arc<Matches>> {
+        let Last { topic: last, matches, checked } = &self.last;
+        let holds = *checked == self.changes.count && last.as_bytes() == topic;
+        matches.as_ref().filter(|_| holds).cloned()
+    }
+
     /// Who gets the messages of `topic`, if that is known.
     pub(super) fn find(&mut self, topic: &str) -> Option<Arc<Matches>> {
-        if let Some(matches) = &self.last.matches
-            && self.last.checked == self.changes.count
-            && self.last.topic == topic
-        {
-            return Some(Arc::clone(matches));
-        }
         let found = self.look_up(topic)?;
         self.last.topic.clear();
         self.last.topic.push_str(topic);

@@ -78,9 +78,15 @@ impl Subscriptions {
         was_there
     }
 
-    /// Who gets the messages of the topic name `topic`: the order is the same for the same
+    /// Who gets the messages of the topic name with these bytes: the order is the same for the same
     /// subscriptions, whatever has been before.
-    pub fn matching(&mut self, topic: &str) -> Arc<Matches> {
+    ///
+    /// Panics if `topic` is not UTF-8.
+    pub fn matching(&mut self, topic: impl AsRef<[u8]>) -> Arc<Matches> {
+        if let Some(matches) = self.cache.find_again(topic.as_ref()) {
+            return matches;
+        }
+        let topic = str::from_utf8(topic.as_ref()).expect("a topic name is UTF-8");
         if let Some(matches) = self.cache.find(topic) {
             return matches;
         }

@@ -1,10 +1,12 @@
 //! The built broker and its command, with mosquitto_pub and mosquitto_sub where they are installed.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
+
+use crate::process::{self, Process};
 
 #[test]
 fn the_command_says_which_rule_decides() {
@@ -58,21 +60,21 @@ fn mistakes_in_rules_are_told_together() {
 #[test]
 fn a_file_that_changes_is_read_again_and_a_broken_one_is_not_used() {
     let place = Place::new("topic open\n");
-    let mut broker = place.serve();
+    let broker = place.serve();
     if !publishes(&broker, "open").is_some_and(|taken| taken) {
         return skip();
     }
     assert_eq!(publishes(&broker, "other"), Some(false));
 
     place.write_acl("topic other\n");
-    broker.hang_up();
-    broker.wait_for("rules about topics read again");
+    broker.process.signal("HUP");
+    broker.process.log.await_line("rules about topics read again");
     assert_eq!(publishes(&broker, "other"), Some(true));
     assert_eq!(publishes(&broker, "open"), Some(false));
 
     place.write_acl("topic reed x\n");
-    broker.hang_up();
-    let line = broker.wait_for("the old ones stay in use");
+    broker.process.signal("HUP");
+    let line = broker.process.log.await_line("the old ones stay in use");
     assert!(line.contains("line 1"), "{line}");
     assert_eq!(publishes(&broker, "other"), Some(true));
 }
@@ -142,50 +144,20 @@ impl Place {
 
     fn serve(&self) -> Broker {
         let mut command = fulmar("serve", &self.path("fulmar.toml"));
-        command.args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary is built");
-        let log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut broker = Broker { child, log, port: String::new() };
-        let line = broker.wait_for("address=127.0.0.1:");
-        let port = line.split("address=127.0.0.1:").nth(1).expect("seen");
-        broker.port = port.chars().take_while(char::is_ascii_digit).collect();
-        broker.wait_for("ready");
-        broker
+        command.args(["--listen", "127.0.0.1:0"]);
+        let process = Process::spawn(&mut command);
+        let port = process.log.addresses()[0].port().to_string();
+        Broker { process, port }
     }
 }
 
 struct Broker {
-    child: Child,
-    log: BufReader<std::process::ChildStderr>,
+    process: Process,
     port: String,
 }
 
-impl Broker {
-    /// The next line with `text`.
-    fn wait_for(&mut self, text: &str) -> String {
-        let mut line = String::new();
-        while !line.contains(text) {
-            line.clear();
-            assert_ne!(self.log.read_line(&mut line).expect("text"), 0, "no {text:?} in the log");
-        }
-        line
-    }
-
-    fn hang_up(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &id]).status().expect("kill").success());
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn fulmar(command: &str, config: &Path) -> Command {
-    let mut fulmar = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut fulmar = process::fulmar();
     fulmar.arg(command).arg("--config").arg(config);
     fulmar
 }

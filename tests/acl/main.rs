@@ -8,5 +8,7 @@ mod built;
 mod common;
 mod mosquitto;
 mod places;
+#[path = "../common/process.rs"]
+mod process;
 mod reference;
 mod reload;

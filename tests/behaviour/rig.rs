@@ -46,6 +46,7 @@ impl Rig {
             will: None,
             identity: Identity::default(),
             origin: Origin::default(),
+            acknowledged_at_once: false,
             authentication_data: None,
         };
         let connected = self.broker.handle_connect(connect, self.now, &mut Actions::default());

@@ -144,6 +144,11 @@ impl Shell {
         self.authenticator = Box::new(authenticator);
     }
 
+    /// Sockets that are accepted from here on come by a listener with other limits.
+    pub fn change_limits(&mut self, change: impl FnOnce(&mut Limits)) {
+        change(Arc::make_mut(&mut self.limits));
+    }
+
     /// A socket is accepted that takes `capacity` bytes more than its client has read.
     pub fn accept(&mut self, capacity: usize) -> LinkId {
         let id = LinkId(self.next_link);

@@ -46,6 +46,11 @@ impl World {
         self
     }
 
+    /// Clients that connect from here on come by a listener with other limits.
+    pub fn change_limits(&self, change: impl FnOnce(&mut Limits)) {
+        self.shell.borrow_mut().change_limits(change);
+    }
+
     /// A client about to send CONNECT.
     pub fn connect(&self, protocol: Protocol, id: &str) -> Connecting {
         Connecting::new(self.connect_raw().speaking(protocol), protocol, id)

@@ -121,8 +121,56 @@ fn a_limit_of_a_listener_is_its_own_or_the_common_one() {
     assert_eq!([own("1"), own("10_000_000"), own("'common'")], [Some(1), Some(10_000_000), None]);
     assert!(mistakes_of(&written("0")).contains("must be at least 1"));
     assert!(mistakes_of(&written("10_000_001")).contains("must be at most 10_000_000"));
-    let wanted = "must be a whole number or \"common\", not \"many\"";
+    let wanted = "must be \"common\", or 1 to 10_000_000, not \"many\"";
     assert!(mistakes_of(&written("'many'")).contains(wanted));
+}
+
+#[test]
+fn the_packets_of_a_listener_are_as_long_as_those_of_mqtt_at_most() {
+    let written = |value: &str| {
+        format!("[[listeners]]\naddress = '127.0.0.1:1'\nlimits.packet_bytes_max = {value}")
+    };
+    let own = |value: &str| {
+        let config = load_file(&written(value)).expect("no mistakes").config;
+        config.listeners[0].limits.packet_bytes_max.0
+    };
+    assert_eq!([own("128"), own("268_435_455")], [Some(128), Some(268_435_455)]);
+    let least = "FILE:3: listeners.limits.packet_bytes_max: must be at least 128";
+    assert_eq!(mistakes_of(&written("127")), least);
+    assert!(mistakes_of(&written("268_435_456")).contains("must be at most 268_435_455"));
+}
+
+#[test]
+fn a_listener_promises_what_the_store_gives_or_nothing() {
+    let written = |store: &str, own: &str| {
+        format!(
+            "store.durability = '{store}'\n[[listeners]]\naddress = '127.0.0.1:1'\ndurability = '{own}'"
+        )
+    };
+    for (store, own) in [
+        ("disk", "disk"),
+        ("disk", "memory"),
+        ("disk", "common"),
+        ("os", "os"),
+        ("os", "memory"),
+        ("memory", "memory"),
+    ] {
+        assert!(load_file(&written(store, own)).is_ok(), "{store} {own}");
+    }
+    for (store, own) in [("os", "disk"), ("memory", "disk"), ("memory", "os")] {
+        assert_eq!(
+            mistakes_of(&written(store, own)),
+            format!(
+                "FILE:4: listeners.durability: is more than store.durability = {store:?} gives"
+            )
+        );
+    }
+    assert_eq!(
+        mistakes_of(&written("disk", "os")),
+        "FILE:4: listeners.durability: is not to be had: a listener has store.durability = \"disk\" or \"memory\""
+    );
+    let unknown = r#"must be "common", or "memory", "os" or "disk", not "tape""#;
+    assert!(mistakes_of(&written("disk", "tape")).ends_with(unknown));
 }
 
 #[test]
@@ -161,6 +209,7 @@ websocket.origins = ["https://a.test"]
 websocket.message_bytes_max = 1_000
 proxy_protocol = true
 proxy_trusted = ["10.0.0.0/8", "::1"]
+durability = "memory"
 limits.connections_max = 10
 limits.unauthenticated_max = 9
 limits.connections_per_address_max = 8
@@ -169,6 +218,7 @@ limits.connects_per_minute_per_address = 6
 limits.connects_burst_per_address = 5
 limits.publish_messages_per_second = 4
 limits.publish_bytes_per_second = 3
+limits.packet_bytes_max = 200
 
 [[listeners]]
 unix.path = "/run/mqtt.sock"

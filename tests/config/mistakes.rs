@@ -160,6 +160,10 @@ fn what_is_hardly_meant_is_a_warning() {
             ":2: limits.packet_bytes_max: is more than session.queue_bytes_max: the longest packets fit no queue",
         ),
         (
+            "session.queue_bytes_max = 1_024\n[[listeners]]\naddress = '127.0.0.1:1'\nlimits.packet_bytes_max = 1_025",
+            ":4: listeners.limits.packet_bytes_max: is more than session.queue_bytes_max: the longest packets fit no queue",
+        ),
+        (
             "session.sessions_max = 10\nlimits.connections_max = 11",
             ":2: limits.connections_max: is more than session.sessions_max: the last connections find no session",
         ),

@@ -2,6 +2,7 @@
 //! disk keep through restarts, kills, power cuts and damage.
 
 mod contract;
+mod copy;
 mod crash;
 mod damage;
 mod disk;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fulmar::auth::{Access, Action, Authorizer, PeerInfo, Permission};
+use fulmar::auth::{Access, Action, Authorizer, Login, PeerInfo, Permission, Verdict};
 use fulmar::identity::{Callout, CalloutOptions};
 use fulmar::net::Clock;
 use fulmar::types::ClientId;
@@ -151,6 +151,33 @@ async fn the_other_server_decides_about_topics_and_is_asked_once() {
 }
 
 #[tokio::test]
+async fn what_clients_may_do_is_asked_however_many_logins_wait() {
+    let open = Arc::new(AtomicBool::new(false));
+    let waits = Arc::clone(&open);
+    let server = Server::start(move |question| {
+        while question.get("action").is_none() && !waits.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (200, json!({ "result": "allow" }))
+    });
+    let callout = callout(server.port);
+    let flood: Vec<_> = (0..20).map(|_| tokio::spawn(login(callout.clone()))).collect();
+    while server.asked() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let ruling = callout.authorize(&access(Action::Publish, "t")).await;
+
+    assert_eq!(ruling.permission, Permission::Allow);
+    open.store(true, Ordering::SeqCst);
+    let mut accepted = 0;
+    for login in flood {
+        accepted += usize::from(matches!(login.await, Ok(Verdict::Accept { .. })));
+    }
+    assert!(accepted >= 8, "as many as may wait: {accepted}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_denied_and_asked_again() {
     let broken = Server::start(|_| (500, json!({ "result": "allow" })));
     let callout = callout(broken.port);
@@ -163,16 +190,21 @@ async fn what_cannot_be_asked_is_denied_and_asked_again() {
 
 fn callout(port: u16) -> Callout {
     let options = CalloutOptions {
-        login_url: String::new(),
+        login_url: format!("http://127.0.0.1:{port}/login"),
         access_url: format!("http://127.0.0.1:{port}/access"),
         ca: None,
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(2),
         connections_max: 2,
         waiting_max: 8,
         cache_entries_max: 100,
         cache_time: Duration::from_secs(60),
     };
     Callout::start(options, [7; 32], Clock::start()).expect("threads")
+}
+
+async fn login(callout: Callout) -> Verdict {
+    let (client_id, peer) = (ClientId::new("c"), PeerInfo::default());
+    callout.check(&Login { client_id, username: None, password: None, peer }).await
 }
 
 fn access(action: Action, topic: &str) -> Access {

@@ -1,15 +1,12 @@
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Far longer than anything takes here: what has not come by then does not come.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use crate::process::PATIENCE;
+use crate::process::{Process, fulmar};
 
 /// A directory for what a broker reads.
 pub struct Files(TempDir);
@@ -36,16 +33,11 @@ impl Files {
 
 /// A broker in a process of its own; killed when the test is over.
 pub struct Broker {
-    child: Child,
+    process: Process,
     /// In the order of the listeners.
     pub addresses: Vec<SocketAddr>,
-    log: Log,
     _directory: TempDir,
 }
-
-/// What a broker has logged so far.
-#[derive(Clone, Default)]
-struct Log(Arc<(Mutex<String>, Condvar)>);
 
 impl Broker {
     /// With `auth` as the section of that name, on one listener.
@@ -56,18 +48,9 @@ impl Broker {
     /// With a whole configuration of so many listeners.
     pub fn with(config: &str, listeners: usize) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut child = command(config, &directory).spawn().expect("the binary is built");
-        let log = Log::default();
-        let stderr = child.stderr.take().expect("a pipe");
-        let kept = log.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                kept.push(&line);
-            }
-        });
-        log.wait_for("ready", 1);
-        let addresses = log.lines().iter().filter_map(|line| listening_on(line)).collect();
-        let broker = Self { child, addresses, log, _directory: directory };
+        let process = Process::spawn(&mut command(config, &directory));
+        let addresses = process.log.addresses();
+        let broker = Self { process, addresses, _directory: directory };
         assert_eq!(broker.addresses.len(), listeners);
         broker
     }
@@ -77,52 +60,23 @@ impl Broker {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
-        assert!(sent.success());
+        self.process.signal(name);
     }
 
     /// The first line with `text`, when it comes.
+    #[track_caller]
     pub fn logged(&self, text: &str) -> String {
-        self.log.wait_for(text, 1)
+        self.process.log.await_line(text)
     }
 
     /// The line that makes it so many with `text`.
+    #[track_caller]
     pub fn logged_times(&self, text: &str, times: usize) -> String {
-        self.log.wait_for(text, times)
+        self.process.log.await_times(text, times)
     }
 
     pub fn log(&self) -> String {
-        self.log.lines().join("\n")
-    }
-}
-
-impl Log {
-    fn push(&self, line: &str) {
-        let mut text = self.0.0.lock().expect("no panic");
-        text.push_str(line);
-        text.push('\n');
-        self.0.1.notify_all();
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.0.lock().expect("no panic").lines().map(String::from).collect()
-    }
-
-    #[track_caller]
-    fn wait_for(&self, text: &str, times: usize) -> String {
-        let log = self.0.0.lock().expect("no panic");
-        let lacks = |log: &mut String| log.lines().filter(|it| it.contains(text)).count() < times;
-        let (log, waited) = self.0.1.wait_timeout_while(log, PATIENCE, lacks).expect("no panic");
-        assert!(!waited.timed_out(), "{text:?} is not in the log:\n{log}");
-        log.lines().filter(|line| line.contains(text)).nth(times - 1).expect("seen").to_owned()
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.log.text()
     }
 }
 
@@ -137,7 +91,7 @@ pub fn refusal(auth: &str) -> String {
 
 /// `fulmar passwd ADD-OR-SO FILE USER --stdin` with this on standard input.
 pub fn passwd(arguments: &[&str], file: &Path, user: &str, typed: &str) -> std::process::Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut command = fulmar();
     command.arg("passwd").args(arguments).arg(file).arg(user);
     if arguments[0] != "delete" {
         command.arg("--stdin");
@@ -154,14 +108,8 @@ fn command(config: &str, directory: &TempDir) -> Command {
     let path = directory.path().join("fulmar.toml");
     let log = "[log]\nfaults_per_second_max = 10000\n[sys]\ninterval_secs = 0\n";
     std::fs::write(&path, format!("{config}\n{log}")).expect("written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut command = fulmar();
     command.arg("serve").arg("--config").arg(path);
     command.arg("--data-dir").arg(directory.path().join("data"));
-    command.stderr(Stdio::piped()).stdout(Stdio::null());
     command
-}
-
-fn listening_on(line: &str) -> Option<SocketAddr> {
-    let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="))?;
-    line.contains("listening").then(|| address.parse().expect("an address"))
 }

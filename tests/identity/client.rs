@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use fulmar::codec::{
@@ -11,12 +10,11 @@ use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, SubscriptionOptions};
 pub use fulmar::types::Protocol::{V5, V311};
 
 use crate::broker::PATIENCE;
+use crate::wire::Link;
 
 /// A client over a real socket that does what the test says.
 pub struct Client {
-    socket: TcpStream,
-    protocol: Protocol,
-    arrived: Vec<u8>,
+    link: Link,
     messages: VecDeque<Vec<u8>>,
 }
 
@@ -54,7 +52,7 @@ impl Client {
     pub fn begin(address: SocketAddr, protocol: Protocol, given: Given<'_>) -> Self {
         let socket = TcpStream::connect(address).expect("the broker listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time above zero");
-        let mut client = Self { socket, protocol, arrived: Vec::new(), messages: VecDeque::new() };
+        let mut client = Self { link: Link::new(socket, protocol), messages: VecDeque::new() };
         client.send(&Packet::Connect(Box::new(Connect {
             username: given.username,
             password: given.password,
@@ -81,9 +79,7 @@ impl Client {
     }
 
     pub fn send(&mut self, packet: &Packet<'_>) {
-        let mut bytes = Vec::new();
-        codec::encode(packet, self.protocol, &mut bytes);
-        self.socket.write_all(&bytes).expect("the broker reads");
+        self.link.send(packet);
     }
 
     /// AUTH of `method`.
@@ -159,7 +155,7 @@ impl Client {
             None => self.read_packet().expect("PUBLISH"),
         };
         let frame = codec::frame(&bytes, usize::MAX).expect("a packet").expect("whole");
-        match codec::decode(frame, self.protocol).expect("well formed") {
+        match codec::decode(frame, self.link.protocol).expect("well formed") {
             Packet::Publish(publish) => publish.topic.to_owned(),
             other => panic!("no PUBLISH: {other:?}"),
         }
@@ -180,14 +176,13 @@ impl Client {
 
     #[track_caller]
     pub fn ping(&mut self) {
-        self.send(&Packet::PingReq);
-        assert_eq!(self.read_packet().expect("PINGRESP"), [0xD0, 0]);
+        self.link.ping();
     }
 
     /// DISCONNECT with this reason for 5.0, then the end of the stream for all.
     #[track_caller]
     pub fn expect_closed(&mut self, reason: ReasonCode) {
-        if self.protocol == V5 {
+        if self.link.protocol == V5 {
             let packet = self.read_packet().expect("DISCONNECT");
             assert_eq!((packet[0], packet[2]), (0xE0, reason.byte()));
         }
@@ -197,19 +192,7 @@ impl Client {
     /// The next packet; `None` at the end of the stream.
     #[track_caller]
     pub fn read_packet(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let frame = codec::frame(&self.arrived, usize::MAX).expect("a packet");
-            if let Some(len) = frame.map(|frame| frame.len) {
-                return Some(self.arrived.drain(..len).collect());
-            }
-            let mut buffer = [0; 4096];
-            match self.socket.read(&mut buffer) {
-                Ok(0) => return None,
-                Ok(count) => self.arrived.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => panic!("nothing came: {error}"),
-            }
-        }
+        self.link.read_packet()
     }
 }
 

@@ -13,7 +13,11 @@ mod https;
 mod keys;
 mod paho;
 mod passwords;
+#[path = "../common/process.rs"]
+mod process;
 mod scram;
 mod storm;
 mod tokens;
 mod topics;
+#[path = "../common/wire.rs"]
+mod wire;

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs the peers of the interop suite where they are missing: install.sh DIRECTORY [--broker]
 #
-# Debian packages go into the system (root only), paho-mqtt and MQTT.js into DIRECTORY.
+# Debian packages go into the system (root only), paho-mqtt and MQTT.js into DIRECTORY. What cannot be
+# installed is an error, but for Chromium: 100 MB that a slow line or a small machine may not have.
 # --broker also installs Mosquitto itself, for FULMAR_TEST_BROKER=mosquitto.
 set -euo pipefail
 
 paho_version=2.1.0
 mqttjs_version=5.16.0
+browser_seconds_max=120
 
 directory=$1
 want_broker=${2:-}
@@ -61,6 +63,18 @@ install_packages() {
     stop_service_brokers_except "$before"
 }
 
+# Only the download is cut off: a package that is half installed would be in everybody's way. What has
+# failed is not tried again by the next suite of the same run.
+install_browser() {
+    local package=chromium-headless-shell missed=$directory/no-chromium
+    local get="apt-get install -q -y --no-install-recommends"
+    [ "$(id -u)" = 0 ] && have apt-get && [ -z "$(find "$missed" -mmin -30 2>/dev/null)" ] || return 1
+    touch "$missed"
+    export DEBIAN_FRONTEND=noninteractive
+    timeout "$browser_seconds_max" bash -c "apt-get update -q && $get --download-only $package" &&
+        $get "$package" && rm "$missed"
+}
+
 install_paho() {
     local venv=$directory/venv
     python3 -m venv --clear "$venv" || fail "python3 could not make a venv in $venv"
@@ -82,3 +96,5 @@ packages=$(missing_packages)
 [ -z "$packages" ] || install_packages $packages
 [ -e "$directory/venv/paho-mqtt-$paho_version" ] || install_paho
 [ -e "$directory/node/mqtt-$mqttjs_version" ] || install_mqttjs
+have chromium-headless-shell || have chromium || install_browser ||
+    echo "SKIPPED: no Chromium, so no page will be tested; to have it: apt-get install chromium-headless-shell"

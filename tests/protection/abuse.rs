@@ -77,9 +77,9 @@ fn a_packet_that_is_too_large_ends_its_connection_before_it_has_come() {
 
     let mut large = Client::connect_v5(1, broker.address(), "large");
     // PUBLISH of 256 MiB, of which nothing comes.
-    large.socket.write_all(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]).expect("open");
+    large.link.socket.write_all(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]).expect("open");
     assert_eq!(large.read_packet().as_deref(), Some(&[0xE0, 1, 0x95][..]), "Packet too large");
-    assert!(is_closed(&mut large.socket));
+    assert!(is_closed(&mut large.link.socket));
 
     let mut unknown = socket_from(1, broker.address()).expect("accepted");
     unknown.write_all(&[0x10, 0xC9, 0x01]).expect("open");
@@ -87,6 +87,33 @@ fn a_packet_that_is_too_large_ends_its_connection_before_it_has_come() {
     neighbour.ping();
     let line = broker.await_log("0x95");
     assert!(line.contains("client=large") && line.contains("address=127.0.0.1:"), "{line}");
+}
+
+#[test]
+fn each_listener_has_its_own_packet_size_or_the_common_one() {
+    let broker = Broker::start(
+        "[[listeners]]\nname = 'own'\naddress = '127.0.0.1:0'\nlimits.packet_bytes_max = 1_000\n\
+         [[listeners]]\nname = 'common'\naddress = '127.0.0.1:0'\n\
+         [limits]\npacket_bytes_max = 2_000\n",
+    );
+    for (listener, limit) in [("own", 1_000_u32), ("common", 2_000)] {
+        let address = broker.address_of(listener);
+        let mut client = Client::connect_v5(1, address, listener);
+        assert_eq!(client.maximum_packet_size, Some(limit), "{listener}");
+
+        // PUBLISH of QoS 0: three bytes of header, three of topic, one without properties.
+        let publish = |bytes: usize| {
+            let len = bytes - 3;
+            let header = [0x30, (len % 128) as u8 | 0x80, (len / 128) as u8, 0, 1, b't', 0];
+            [&header[..], &vec![b'x'; len - 4]].concat()
+        };
+        client.link.socket.write_all(&publish(limit as usize)).expect("open");
+        client.ping();
+
+        client.link.socket.write_all(&publish(limit as usize + 1)).expect("open");
+        assert_eq!(client.read_packet().as_deref(), Some(&[0xE0, 1, 0x95][..]), "{listener}");
+        assert!(is_closed(&mut client.link.socket));
+    }
 }
 
 #[test]
@@ -139,11 +166,11 @@ fn a_storm_of_wrong_logins_does_not_keep_a_good_client_out() {
 
 /// Publishes until that is over, or until the broker reads no more.
 fn flood(mut client: Client, over: &AtomicBool) {
-    client.socket.set_nonblocking(true).expect("a socket");
+    client.link.socket.set_nonblocking(true).expect("a socket");
     let packet = [&[0x30, 0xFF, 0x07, 0, 1, b't'][..], &[b'x'; 1_020]].concat();
     let mut rest: &[u8] = &packet;
     while !over.load(Ordering::Relaxed) {
-        match client.socket.write(rest) {
+        match client.link.socket.write(rest) {
             Ok(count) if count < rest.len() => rest = &rest[count..],
             Ok(_) => rest = &packet,
             Err(_) => thread::sleep(Duration::from_millis(1)),

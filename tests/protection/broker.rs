@@ -1,26 +1,16 @@
 //! The built binary with limits, and what its log says.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
-/// The longest that a test waits for one thing to happen.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub use crate::process::PATIENCE as DEADLINE;
+use crate::process::{self, Process};
 
 /// A running broker; killed when dropped.
 pub struct Broker {
-    child: Child,
-    log: Arc<Log>,
+    process: Process,
     directory: tempfile::TempDir,
-}
-
-#[derive(Default)]
-struct Log {
-    lines: Mutex<Vec<String>>,
-    grown: Condvar,
 }
 
 /// Listens on a free port and lets everybody in. What tests set comes behind it; nobody is exempt.
@@ -41,9 +31,25 @@ impl Broker {
     pub fn with_passwords(limits: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("passwords");
-        add_user(&file, "ann", "right");
+        add_user(&[], &file, "ann", "right");
         let auth = format!("[auth]\nchain = ['password']\npassword_file = '{}'", file.display());
         let limits = format!("[limits]\nexempt_addresses = []\n{limits}");
+        Self::start_in(directory, &format!("{LISTENER}{auth}\n{limits}\n{more}\n"))
+    }
+
+    /// Starts a broker that takes ann's password, "right", also by SCRAM, and tokens.
+    pub fn with_all_sources(more: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (passwords, key) = (directory.path().join("passwords"), directory.path().join("key"));
+        add_user(&["--scram"], &passwords, "ann", "right");
+        std::fs::write(&key, [7; 32]).expect("written");
+        let auth = format!(
+            "[auth]\nchain = ['jwt', 'scram', 'password']\nallow_readable_files = true\n\
+             password_file = '{}'\njwt_secret_files = ['{}']",
+            passwords.display(),
+            key.display()
+        );
+        let limits = "[limits]\nexempt_addresses = []";
         Self::start_in(directory, &format!("{LISTENER}{auth}\n{limits}\n{more}\n"))
     }
 
@@ -55,12 +61,9 @@ impl Broker {
     fn start_in(directory: tempfile::TempDir, config: &str) -> Self {
         let config = format!("{config}[sys]\ninterval_secs = 1\n");
         std::fs::write(directory.path().join("fulmar.toml"), config).expect("written");
-        let mut child = command(directory.path()).stderr(Stdio::piped()).spawn().expect("built");
-        let log = Arc::new(Log::default());
-        log.follow(BufReader::new(child.stderr.take().expect("a pipe")));
-        let broker = Self { child, log, directory };
-        broker.await_log("ready");
-        broker
+        let process = Process::spawn(&mut fulmar(directory.path()));
+        process.log.await_line("ready");
+        Self { process, directory }
     }
 
     /// Where its listener `it` listens.
@@ -70,38 +73,32 @@ impl Broker {
 
     /// Where the listener of this name listens.
     pub fn address_of(&self, name: &str) -> SocketAddr {
-        let line = self.await_log(&format!("name=\"{name}\""));
-        let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
-        address.and_then(|address| address.parse().ok()).expect("an address")
+        self.process.log.address_of(name)
     }
 
     /// The first line that contains `text`, when it is there.
     #[track_caller]
     pub fn await_log(&self, text: &str) -> String {
-        let until = Instant::now() + DEADLINE;
-        let mut lines = self.log.lines.lock().expect("nobody panics with it");
-        loop {
-            if let Some(line) = lines.iter().find(|line| line.contains(text)) {
-                return line.clone();
-            }
-            let left = until.checked_duration_since(Instant::now());
-            let Some(left) = left else {
-                panic!("the log does not say {text:?}:\n{}", lines.join("\n"))
-            };
-            lines = self.log.grown.wait_timeout(lines, left).expect("nobody panics with it").0;
-        }
+        self.process.log.await_line(text)
     }
 
     /// Everything that it has logged.
     pub fn log(&self) -> String {
-        self.log.lines.lock().expect("nobody panics with it").join("\n")
+        self.process.log.text()
     }
 
     /// What `fulmar bans` with these arguments prints.
     pub fn bans(&self, arguments: &[&str]) -> String {
-        let mut command = command(self.directory.path());
-        let command = command.arg("bans").args(arguments).stdout(Stdio::piped());
-        String::from_utf8(command.output().expect("built").stdout).expect("text")
+        String::from_utf8(self.run_bans(arguments).stdout).expect("text")
+    }
+
+    /// What it says besides, to people.
+    pub fn bans_says(&self, arguments: &[&str]) -> String {
+        String::from_utf8(self.run_bans(arguments).stderr).expect("text")
+    }
+
+    fn run_bans(&self, arguments: &[&str]) -> Output {
+        fulmar(self.directory.path()).arg("bans").args(arguments).output().expect("built")
     }
 
     /// The file on which it takes orders.
@@ -110,49 +107,23 @@ impl Broker {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
-        assert!(sent.success());
+        self.process.signal(name);
     }
 }
 
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Log {
-    fn follow(self: &Arc<Self>, stream: impl BufRead + Send + 'static) {
-        let log = Arc::clone(self);
-        std::thread::spawn(move || {
-            for line in stream.lines().map_while(Result::ok) {
-                log.lines.lock().expect("nobody panics with it").push(line);
-                log.grown.notify_all();
-            }
-        });
-    }
-}
-
-fn command(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+/// A command of the binary with the configuration and the data in `directory`.
+pub fn fulmar(directory: &Path) -> Command {
+    let mut command = process::fulmar();
     command.arg("--config").arg(directory.join("fulmar.toml"));
     command.arg("--data-dir").arg(directory.join("data"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("FULMAR_") {
-            command.env_remove(name);
-        }
-    }
-    command.env("NO_COLOR", "1").stdout(Stdio::null());
     command
 }
 
-fn add_user(file: &Path, user: &str, password: &str) {
+fn add_user(how: &[&str], file: &Path, user: &str, password: &str) {
     use std::io::Write;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
-    command.args(["passwd", "add", "--stdin"]).arg(file).arg(user).stdin(Stdio::piped());
+    let mut command = process::fulmar();
+    command.args(["passwd", "add", "--stdin"]).args(how).arg(file).arg(user);
+    command.stdin(Stdio::piped());
     let mut child = command.spawn().expect("built");
     child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("read");
     assert!(child.wait().expect("a child").success());

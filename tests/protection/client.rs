@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Instant;
 
 use fulmar::codec::{
-    self, Connect, Packet, Publish, PublishProperties, Subscribe, SubscribeFilter,
+    self, Auth, Connect, Packet, Publish, PublishProperties, Subscribe, SubscribeFilter,
 };
-use fulmar::types::{PacketId, Protocol, QoS, SubscriptionOptions};
+use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, SubscriptionOptions};
 use socket2::{Domain, Socket, Type};
 
 use crate::broker::{Broker, DEADLINE};
+use crate::wire::{Link, encoded};
 
 pub const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
 /// Return code 3, Server unavailable.
@@ -19,14 +20,12 @@ pub const UNAVAILABLE: [u8; 4] = [0x20, 2, 0, 3];
 pub const WRONG_PASSWORD: [u8; 4] = [0x20, 2, 0, 4];
 /// Return code 5, not authorized: also for who is banned.
 pub const NOT_AUTHORIZED: [u8; 4] = [0x20, 2, 0, 5];
-const PINGREQ: [u8; 2] = [0xC0, 0];
-const PINGRESP: [u8; 2] = [0xD0, 0];
 
 /// A client that speaks 3.1.1 unless told otherwise.
 pub struct Client {
-    pub socket: TcpStream,
-    protocol: Protocol,
-    arrived: Vec<u8>,
+    pub link: Link,
+    /// What CONNACK of 5.0 said.
+    pub maximum_packet_size: Option<u32>,
 }
 
 /// A socket from 127.0.0.`host`, whatever becomes of it.
@@ -74,7 +73,12 @@ impl Client {
         let (mut client, answer) =
             Self::try_connect(host, address, &encoded(&packet, Protocol::V5));
         assert_eq!((answer[0], answer[3]), (0x20, 0), "{answer:?}");
-        client.protocol = Protocol::V5;
+        client.link.protocol = Protocol::V5;
+        let frame = codec::frame(&answer, usize::MAX).expect("a packet").expect("a whole one");
+        match codec::decode(frame, Protocol::V5).expect("a packet") {
+            Packet::ConnAck(connack) => client.maximum_packet_size = connack.maximum_packet_size,
+            other => panic!("no CONNACK but {other:?}"),
+        }
         client
     }
 
@@ -82,8 +86,9 @@ impl Client {
     #[track_caller]
     pub fn try_connect(host: u8, address: SocketAddr, packet: &[u8]) -> (Self, Vec<u8>) {
         let socket = socket_from(host, address).expect("the kernel accepts");
-        let mut client = Self { socket, protocol: Protocol::V311, arrived: Vec::new() };
-        if client.socket.write_all(packet).is_err() {
+        let link = Link::new(socket, Protocol::V311);
+        let mut client = Self { link, maximum_packet_size: None };
+        if client.link.socket.write_all(packet).is_err() {
             return (client, Vec::new());
         }
         let answer = client.read_packet().unwrap_or_default();
@@ -94,8 +99,7 @@ impl Client {
     #[track_caller]
     pub fn ping(&mut self) {
         let begun = Instant::now();
-        self.socket.write_all(&PINGREQ).expect("the broker reads");
-        assert_eq!(self.read_packet().as_deref(), Some(&PINGRESP[..]));
+        self.link.ping();
         assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
     }
 
@@ -136,39 +140,43 @@ impl Client {
     pub fn receive(&mut self) -> (String, Vec<u8>) {
         let bytes = self.read_packet().expect("the connection is open");
         let frame = codec::frame(&bytes, usize::MAX).expect("a packet").expect("a whole one");
-        let (topic, payload, id) = match codec::decode(frame, self.protocol).expect("a packet") {
+        let (topic, payload, id) = match codec::decode(frame, self.link.protocol).expect("a packet")
+        {
             Packet::Publish(it) => (it.topic.to_owned(), it.payload.to_vec(), it.packet_id),
             other => panic!("no PUBLISH but {other:?}"),
         };
         if let Some(id) = id {
             let [high, low] = id.get().to_be_bytes();
-            self.socket.write_all(&[0x40, 2, high, low]).expect("the broker reads");
+            self.link.send_bytes(&[0x40, 2, high, low]);
         }
         (topic, payload)
     }
 
-    /// The next packet; `None` at the end of the stream.
+    /// The next packet; `None` at the end of the stream, however it comes.
     #[track_caller]
     pub fn read_packet(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let frame = codec::frame(&self.arrived, usize::MAX).expect("a packet");
-            if let Some(len) = frame.map(|frame| frame.len) {
-                return Some(self.arrived.drain(..len).collect());
-            }
-            let mut buffer = vec![0; 64 * 1024];
-            match self.socket.read(&mut buffer) {
-                Ok(0) => return None,
-                Ok(count) => self.arrived.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("nothing came: {error}"),
-            }
+        match self.link.try_read_packet() {
+            Ok(packet) => packet,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("nothing came: {error}"),
         }
     }
 
+    /// Goes on with an exchange; returns the packet that answers.
+    #[track_caller]
+    pub fn send_auth(&mut self, method: &str, data: &[u8]) -> Vec<u8> {
+        let packet = Packet::Auth(Auth {
+            reason: ReasonCode::ContinueAuthentication,
+            authentication_method: Some(method),
+            authentication_data: Some(data),
+            ..Auth::default()
+        });
+        self.link.send_bytes(&encoded(&packet, Protocol::V5));
+        self.read_packet().expect("an answer")
+    }
+
     fn send(&mut self, packet: &Packet<'_>) {
-        let bytes = encoded(packet, self.protocol);
-        self.socket.write_all(&bytes).expect("the broker reads");
+        self.link.send(packet);
     }
 }
 
@@ -183,6 +191,26 @@ pub fn connect(client_id: &str, credentials: Option<(&str, &str)>) -> Vec<u8> {
 /// The same of 5.0.
 pub fn connect_v5(client_id: &str) -> Vec<u8> {
     encoded(&Packet::Connect(Box::new(Connect::new(Protocol::V5, client_id))), Protocol::V5)
+}
+
+/// CONNECT of 5.0 that begins an exchange.
+pub fn connect_by(method: &str, data: &[u8]) -> Vec<u8> {
+    let mut packet = Connect::new(Protocol::V5, "exchange");
+    (packet.authentication_method, packet.authentication_data) = (Some(method), Some(data));
+    encoded(&Packet::Connect(Box::new(packet)), Protocol::V5)
+}
+
+/// The data in an AUTH packet.
+#[track_caller]
+pub fn auth(packet: &[u8]) -> String {
+    let frame = codec::frame(packet, usize::MAX).expect("a packet").expect("a whole one");
+    match codec::decode(frame, Protocol::V5).expect("a packet") {
+        Packet::Auth(auth) => {
+            let data = auth.authentication_data.unwrap_or_default();
+            String::from_utf8(data.to_vec()).expect("text")
+        }
+        other => panic!("no AUTH but {other:?}"),
+    }
 }
 
 /// Waits until `$SYS/broker/protection/<name>` is at least this.
@@ -208,10 +236,4 @@ pub fn await_room(host: u8, broker: &Broker) {
     while is_refused(host, broker.address()) {
         assert!(begun.elapsed() < DEADLINE, "no room:\n{}", broker.log());
     }
-}
-
-fn encoded(packet: &Packet<'_>, protocol: Protocol) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codec::encode(packet, protocol, &mut bytes);
-    bytes
 }

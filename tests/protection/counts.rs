@@ -128,7 +128,7 @@ fn a_user_has_so_many_clients_and_may_always_come_back() {
 
     let (mut again, _) = login("one");
     again.ping();
-    assert!(is_closed(&mut one.socket), "taken over");
+    assert!(is_closed(&mut one.link.socket), "taken over");
 }
 
 #[test]

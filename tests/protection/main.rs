@@ -11,4 +11,8 @@ mod client;
 mod counts;
 mod memory;
 mod overload;
+#[path = "../common/process.rs"]
+mod process;
 mod rates;
+#[path = "../common/wire.rs"]
+mod wire;

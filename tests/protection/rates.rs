@@ -23,7 +23,7 @@ fn an_address_connects_as_fast_as_it_may_and_no_faster() {
 #[test]
 fn a_storm_of_connections_is_refused_before_tls() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut certs = std::process::Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut certs = crate::process::fulmar();
     let made = certs.args(["certs", "dev", "--dir"]).arg(directory.path()).output().expect("built");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let file = |name: &str| directory.path().join(name).display().to_string();
@@ -63,6 +63,21 @@ fn a_client_that_publishes_too_fast_is_slowed_down_and_its_neighbour_is_not() {
     let line = broker.await_log("publishes faster than it may");
     assert!(line.contains("client=fast") && line.contains("address=127.0.0.1:"), "{line}");
     assert!(await_sys(&broker, "publish/pauses", 1) >= 1);
+}
+
+#[test]
+fn who_connects_again_and_again_publishes_no_faster() {
+    let broker = Broker::limited("publish_messages_per_second = 10\npublish_burst_secs = 1");
+    let begun = Instant::now();
+
+    for _ in 0..6 {
+        let mut client = Client::connect(1, broker.address(), "again");
+        (0..10).for_each(|_| client.send_publish("t", b"m"));
+        (0..10).for_each(|_| assert_eq!(client.read_packet().expect("PUBACK")[0], 0x40));
+    }
+
+    // Ten of sixty were there at once, and of one read may be taken more than there is.
+    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
 #[test]

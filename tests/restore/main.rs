@@ -5,5 +5,6 @@
 mod common;
 
 mod history;
+mod levels;
 mod reading;
 mod stories;

@@ -132,7 +132,7 @@ fn an_id_that_was_sent_and_lost_is_not_used_for_the_next_message() {
     let world = World::new();
     let mut reader = world.connect(V5, "reader").persistent().open();
     reader.subscribe("t", AtLeastOnce);
-    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let world = world.with_delayed_commits();
     let mut writer = world.connect(V5, "writer").open();
     writer.send(Packet::Publish(fulmar::codec::Publish {
         packet_id: Some(packet_id(1)),
@@ -162,7 +162,7 @@ fn an_id_that_was_sent_is_not_used_again_even_if_nothing_tells_of_its_message() 
     let mut reader = world.connect(V5, "reader").persistent().open();
     reader.subscribe("t", AtLeastOnce);
     let mut writer = world.connect(V5, "writer").open();
-    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let world = world.with_delayed_commits();
     let reserve = world.settings().reserve();
     let mut ids = std::collections::BTreeSet::new();
     for count in 0..2 * reserve {
@@ -344,31 +344,19 @@ fn a_session_that_was_connected_counts_its_expiry_from_the_restart() {
 fn the_end_of_a_session_is_durable_before_its_client_is_told() {
     let world = World::new();
     world.connect(V5, "c").persistent().open().drop_link();
-    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let world = world.with_delayed_commits();
 
-    let mut client = world.connect(V5, "c").clean(true).send();
-    client.expect_nothing();
-    world.commit();
-
-    assert!(!client.expect_connack().session_present);
-    world.crash();
-    assert!(world.shell().borrow().image.sessions.is_empty());
+    expect_end_is_durable_first(&world);
 }
 
 #[test]
 fn the_end_of_a_session_by_its_expiry_is_durable_before_its_client_is_told() {
     let world = World::new();
     world.connect(V5, "c").expiry(20).open().drop_link();
-    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let world = world.with_delayed_commits();
     world.advance_secs(20);
 
-    let mut client = world.connect(V5, "c").clean(true).send();
-    client.expect_nothing();
-    world.commit();
-
-    assert!(!client.expect_connack().session_present);
-    world.crash();
-    assert!(world.shell().borrow().image.sessions.is_empty());
+    expect_end_is_durable_first(&world);
 }
 
 #[test]
@@ -378,7 +366,7 @@ fn a_will_is_seen_only_when_a_crash_cannot_publish_it_again() {
     reader.subscribe("w", AtLeastOnce);
     let gone = will("w", "gone", AtLeastOnce);
     let client = world.connect(V5, "c").persistent().will(gone).open();
-    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let world = world.with_delayed_commits();
 
     client.drop_link();
     reader.expect_nothing();
@@ -398,7 +386,7 @@ fn another_member_gets_a_message_only_when_a_crash_cannot_give_it_back() {
     writer.publish("t", "waiting", ExactlyOnce);
     let mut second = world.connect(V5, "second").open();
     second.subscribe("$share/g/t", ExactlyOnce);
-    world.shell().borrow_mut().commits = crate::common::Commits::Delayed;
+    let world = world.with_delayed_commits();
 
     first.drop_link();
     second.expect_nothing();
@@ -420,6 +408,17 @@ fn a_restart_from_a_folded_journal_is_a_restart() {
     world.shell().borrow_mut().crash(Lsn::NONE);
 
     assert_eq!(world.connect(V5, "reader").persistent().open().texts(), ["a"]);
+}
+
+/// A client that starts anew hears of its new session when nothing of the old one can come back.
+#[track_caller]
+fn expect_end_is_durable_first(world: &World) {
+    let mut client = world.connect(V5, "c").clean(true).send();
+    client.expect_nothing();
+    world.commit();
+    assert!(!client.expect_connack().session_present);
+    world.crash();
+    assert!(world.shell().borrow().image.sessions.is_empty());
 }
 
 fn publish_unanswered(writer: &mut Client, count: u64) {

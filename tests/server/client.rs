@@ -1,19 +1,16 @@
-use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use fulmar::codec::{self, Packet, Publish, PublishProperties, Subscribe, SubscribeFilter};
 use fulmar::types::{PacketId, Protocol, QoS, ReasonCode, SubscriptionOptions};
 
+use crate::wire::{Link, encoded};
+
 /// Far longer than anything takes here: what has not come by then does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client that does what the test says, over a real socket.
-pub struct Client {
-    pub socket: TcpStream,
-    protocol: Protocol,
-    arrived: Vec<u8>,
-}
+pub struct Client(pub Link);
 
 impl Client {
     /// A socket on which nothing has been sent.
@@ -22,7 +19,7 @@ impl Client {
         socket.set_read_timeout(Some(PATIENCE)).expect("a time above zero");
         socket.set_write_timeout(Some(PATIENCE)).expect("a time above zero");
         socket.set_nodelay(true).expect("a TCP socket");
-        Self { socket, protocol, arrived: Vec::new() }
+        Self(Link::new(socket, protocol))
     }
 
     /// A connected client with a session of its own.
@@ -42,12 +39,11 @@ impl Client {
     }
 
     pub fn send(&mut self, packet: &Packet<'_>) {
-        let bytes = encoded(packet, self.protocol);
-        self.send_bytes(&bytes);
+        self.0.send(packet);
     }
 
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).expect("the server reads");
+        self.0.send_bytes(bytes);
     }
 
     pub fn expect_connack(&mut self) {
@@ -59,7 +55,7 @@ impl Client {
     #[track_caller]
     pub fn expect(&mut self, packet: &Packet<'_>) {
         let arrived = self.read_packet().expect("the connection is open");
-        assert!(arrived == encoded(packet, self.protocol), "{} bytes arrived", arrived.len());
+        assert!(arrived == encoded(packet, self.0.protocol), "{} bytes arrived", arrived.len());
     }
 
     /// DISCONNECT with this reason, then the end of the stream.
@@ -79,19 +75,7 @@ impl Client {
     /// The next packet; `None` at the end of the stream.
     #[track_caller]
     pub fn read_packet(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let frame = codec::frame(&self.arrived, usize::MAX).expect("a packet");
-            if let Some(len) = frame.map(|frame| frame.len) {
-                return Some(self.arrived.drain(..len).collect());
-            }
-            let mut buffer = vec![0; 64 * 1024];
-            match self.socket.read(&mut buffer) {
-                Ok(0) => return None,
-                Ok(count) => self.arrived.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => panic!("nothing came: {error}"),
-            }
-        }
+        self.0.read_packet()
     }
 }
 
@@ -119,10 +103,4 @@ pub fn publish<'a>(topic: &'a str, payload: &'a [u8]) -> Packet<'a> {
         properties: PublishProperties::default(),
         payload,
     })
-}
-
-pub fn encoded(packet: &Packet<'_>, protocol: Protocol) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codec::encode(packet, protocol, &mut bytes);
-    bytes
 }

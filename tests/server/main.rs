@@ -2,20 +2,25 @@
 
 #![allow(clippy::disallowed_methods, reason = "real sockets take real time, and it is measured")]
 
+#[path = "../common/process.rs"]
+mod binary;
 mod client;
 mod process;
 mod store;
+#[path = "../common/wire.rs"]
+mod wire;
 
 use std::borrow::Cow;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use client::{Client, connect, encoded, publish, subscribe};
+use client::{Client, connect, publish, subscribe};
 use fulmar::codec::{Disconnect, LastWill, Packet};
 use fulmar::config::{Config, Listener};
 use fulmar::server::Running;
 use fulmar::types::Protocol::{V5, V311};
 use fulmar::types::{QoS, ReasonCode};
+use wire::encoded;
 
 #[test]
 fn a_message_goes_from_one_client_to_another_in_either_version_on_one_thread_and_on_several() {
@@ -106,13 +111,13 @@ fn a_publisher_that_reads_no_answers_is_no_longer_read() {
     let server = start(|config| config.limits.replies_max = 10);
     let address = address(&server);
     let mut greedy = Client::connect(address, V311, "greedy");
-    greedy.socket.set_write_timeout(Some(Duration::from_secs(1))).expect("above zero");
+    greedy.0.socket.set_write_timeout(Some(Duration::from_secs(1))).expect("above zero");
     // The server's answers are many times the size of the questions.
     let asked = encoded(&subscribe("a"), V311);
 
     let flood = (0..100_000).map(|_| &asked).try_for_each(|bytes| {
         use std::io::Write;
-        greedy.socket.write_all(&bytes.repeat(1000))
+        greedy.0.socket.write_all(&bytes.repeat(1000))
     });
 
     assert!(flood.is_err(), "the server stops reading");
@@ -152,7 +157,7 @@ fn the_end_of_the_stream_without_disconnect_publishes_the_will() {
     client.send(&with_will(connect(V5, "c")));
     client.expect_connack();
 
-    client.socket.shutdown(Shutdown::Both).expect("open");
+    client.0.socket.shutdown(Shutdown::Both).expect("open");
 
     heir.expect(&publish("will", b"gone"));
 }
@@ -274,8 +279,8 @@ fn one_connection_more_than_allowed_is_closed_and_room_is_made_by_one_that_goes(
     wait_until(|| {
         let mut fourth = Client::open(address(&server), V5);
         fourth.send(&connect(V5, "fourth"));
-        fourth.socket.set_read_timeout(Some(Duration::from_millis(500))).expect("above zero");
-        fourth.socket.peek(&mut [0]).is_ok_and(|count| count > 0)
+        fourth.0.socket.set_read_timeout(Some(Duration::from_millis(500))).expect("above zero");
+        fourth.0.socket.peek(&mut [0]).is_ok_and(|count| count > 0)
     });
 }
 

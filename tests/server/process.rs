@@ -1,14 +1,14 @@
 //! The command, as a service manager sees it.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use fulmar::types::Protocol::V5;
 use fulmar::types::ReasonCode;
 use tempfile::TempDir;
 
+use crate::binary::{self, fulmar, wrapped};
 use crate::client::{Client, publish};
 
 #[test]
@@ -57,11 +57,10 @@ fn an_address_in_use_is_named_and_fails_the_command() {
 
 /// A server in a process of its own; killed when the test is over.
 pub struct Process {
-    child: Child,
+    process: binary::Process,
     _data: TempDir,
     pub address: SocketAddr,
-    log: BufReader<std::process::ChildStderr>,
-    /// What it said between its start and its end, once that has been waited for.
+    /// What it said, once its end has been waited for.
     pub said: String,
 }
 
@@ -72,58 +71,32 @@ impl Process {
 
     /// One that cannot write files longer than four megabytes.
     pub fn start_with_short_files(environment: &[(&str, &str)]) -> Self {
-        let inner = command("127.0.0.1:0");
         let mut shell = Command::new("sh");
         // Blocks of 512 bytes; to write beyond them is an error and no reason to die.
         shell.args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""]);
-        shell.arg(inner.get_program()).args(inner.get_args());
-        shell.stderr(Stdio::piped()).stdout(Stdio::null());
-        Self::spawn(shell, environment)
+        Self::spawn(wrapped(shell, &command("127.0.0.1:0")), environment)
     }
 
     fn spawn(mut command: Command, environment: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         command.env("FULMAR_STORE__DATA_DIR", data.path()).envs(environment.iter().copied());
-        let mut child = command.spawn().expect("the binary is built");
-        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let address = listening_on(&mut log);
-        Self { child, _data: data, address, log, said: String::new() }
+        let process = binary::Process::spawn(&mut command);
+        let address = process.log.addresses()[0];
+        Self { process, _data: data, address, said: String::new() }
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
-        assert!(sent.success());
+        self.process.signal(name);
     }
 
     pub fn wait(&mut self) -> ExitStatus {
-        // The end of its log is the end of the process.
-        self.log.read_to_string(&mut self.said).expect("a pipe");
-        self.child.wait().expect("a child")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.said = self.process.log.await_end();
+        self.process.wait()
     }
 }
 
 fn command(address: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
-    command.args(["serve", "--listen", address]).stderr(Stdio::piped()).stdout(Stdio::null());
+    let mut command = fulmar();
+    command.args(["serve", "--listen", address]);
     command
-}
-
-/// The port that the system chose, from the line that says so.
-fn listening_on(log: &mut impl BufRead) -> SocketAddr {
-    for line in log.lines() {
-        let line = line.expect("a log in UTF-8");
-        let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
-        if let (true, Some(address)) = (line.contains("listening"), address) {
-            return address.parse().expect("an address");
-        }
-    }
-    panic!("it never listened");
 }

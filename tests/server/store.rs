@@ -4,13 +4,14 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use fulmar::codec::Packet;
+use fulmar::config::{Durability, Listener, Own, Store};
 use fulmar::types::Protocol::{V5, V311};
 use fulmar::types::{PacketId, QoS, ReasonCode};
 use tempfile::TempDir;
 
 use crate::client::{Client, connect, publish, subscribe};
 use crate::process::Process;
-use crate::{address, start};
+use crate::{address, loopback, start};
 
 #[test]
 fn connack_and_sys_tell_the_level_in_force() {
@@ -29,6 +30,29 @@ fn connack_and_sys_tell_the_level_in_force() {
     let mut client = Client::open(address(&quiet), V5);
     client.send(&connect(V5, "c"));
     assert_eq!(client.read_packet().expect("CONNACK"), b"\x20\x09\0\0\x06\x22\0\x0a\x21\x01\0");
+}
+
+#[test]
+fn connack_tells_the_level_of_the_listener_and_sys_that_of_the_store() {
+    let home = TempDir::new().expect("temporary directory");
+    let server = start(|config| {
+        config.sys.interval_secs = 3600;
+        config.store = Store { data_dir: Some(home.path().join("data")), ..Store::default() };
+        let durability = Own(Some(Durability::Memory));
+        config.listeners.push(Listener { durability, ..loopback() });
+    });
+
+    for (address, level) in server.addresses().iter().zip(["disk", "memory"]) {
+        let mut client = Client::open(*address, V5);
+        client.send(&connect(V5, level));
+        let connack = client.read_packet().expect("CONNACK");
+        assert!(connack.ends_with(level.as_bytes()), "{level}: {connack:?}");
+
+        client.send(&subscribe("$SYS/broker/store/durability"));
+        assert_eq!(client.read_packet().expect("SUBACK")[0], 0x90);
+        let told = client.read_packet().expect("a retained message");
+        assert!(told.ends_with(b"disk"), "{told:?}");
+    }
 }
 
 #[test]

@@ -77,7 +77,9 @@ impl Opening {
 impl Client {
     pub fn new(index: usize, habits: Habits) -> Self {
         let name = format!("c{index}");
-        Self { index, name, habits, storage: Storage::default(), session: None }
+        // Of a hasty client a crash may take back more, so that ids which come again show more.
+        let storage = Storage::new(if habits.hasty { 12 } else { 40 });
+        Self { index, name, habits, storage, session: None }
     }
 
     /// Takes in what the link brought. Messages are passed on to the application, the ledger.

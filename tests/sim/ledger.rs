@@ -8,7 +8,8 @@
 //! - Order: for one publisher, topic, published QoS and delivered QoS a receiver first sees the
 //!   messages in the order they were first sent (`[MQTT-4.6.0-5]`). Not for shared subscriptions,
 //!   and not for QoS 1 messages that the publisher sent again.
-//! - At least once: see [`Ledger::owed`].
+//! - At least once: see [`Ledger::owed`]. Of what was acknowledged to a hasty client a crash may take
+//!   what was not durable; nothing else of the above is different for it.
 //! - Only what was subscribed to arrives, never at a higher QoS than it was published with or ever
 //!   subscribed to with (`[MQTT-3.8.4-8]`), never altered, never when its expiry interval is over.
 //! - A copy with RETAIN set is the replay of a retained message and counts nowhere above, except
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fulmar::types::{Filter, QoS};
 
 use crate::packets::Key;
+use crate::plan::Habits;
 
 /// The client on a perfect link that subscribes to everything before anything happens.
 pub const WATCHER: usize = 0;
@@ -40,6 +42,10 @@ pub struct Ledger {
     unsure: BTreeSet<String>,
     /// When the server crashed last.
     crashed_at: u64,
+    /// Accepted from hasty clients, and perhaps not durable.
+    at_risk: BTreeSet<Key>,
+    /// Those that a crash may have taken.
+    taken: BTreeSet<Key>,
 }
 
 /// A message as its publisher sees it.
@@ -64,6 +70,8 @@ pub struct Sent {
 struct Reader {
     /// The largest message owed to it, in bytes: what is larger may not fit its packets.
     takes: usize,
+    /// Its own messages are acknowledged at once.
+    hasty: bool,
     /// Of the session that the client believes in.
     subscriptions: BTreeMap<String, Subscription>,
     /// All filters it ever sent, each with the highest QoS it asked for.
@@ -95,11 +103,15 @@ pub struct Seen<'a> {
 }
 
 impl Ledger {
-    /// For clients that take packets of so many bytes.
-    pub fn new(packet_bytes: impl Iterator<Item = usize>) -> Self {
-        let reader =
-            |bytes: usize| Reader { takes: bytes.saturating_sub(HEAD), ..Reader::default() };
-        Self { readers: packet_bytes.map(reader).collect(), ..Self::default() }
+    /// For clients with these habits.
+    pub fn new<'a>(habits: impl Iterator<Item = &'a Habits>) -> Self {
+        let reader = |habits: &Habits| {
+            let most = habits.maximum_packet_size.filter(|_| habits.protocol.is_v5());
+            let bytes = most.map_or(usize::MAX, |bytes| bytes as usize);
+            let takes = bytes.saturating_sub(HEAD);
+            Reader { takes, hasty: habits.hasty, ..Reader::default() }
+        };
+        Self { readers: habits.map(reader).collect(), ..Self::default() }
     }
 
     /// A message that is about to be sent for the first time, or is a will in a CONNECT.
@@ -116,8 +128,17 @@ impl Ledger {
 
     pub fn accepted(&mut self, key: Key) {
         if let Some(message) = self.messages.get_mut(&key) {
+            let hasty = self.readers[message.publisher].hasty;
+            if hasty && !std::mem::replace(&mut message.accepted, true) {
+                self.at_risk.insert(key);
+            }
             message.accepted = true;
         }
+    }
+
+    /// No crash takes back anything that has happened.
+    pub fn all_is_durable(&mut self) {
+        self.at_risk.clear();
     }
 
     /// SUBSCRIBE is about to be sent. A subscription that is replaced stays in force without a
@@ -238,7 +259,8 @@ impl Ledger {
         let reader = &self.readers[client];
         let lasts = sent.expiry_secs.is_none() && !sent.clears;
         let fits = sent.padding <= reader.takes;
-        sent.accepted && lasts && fits && reader.subscriptions.values().any(in_force)
+        let kept = sent.accepted && !self.taken.contains(&key);
+        kept && lasts && fits && reader.subscriptions.values().any(in_force)
     }
 
     /// When everything has drained: nothing owed is missing.
@@ -285,6 +307,10 @@ impl Ledger {
     pub fn crashed(&mut self, lossless: bool) {
         self.clock += 1;
         self.crashed_at = self.clock;
+        let at_risk = std::mem::take(&mut self.at_risk);
+        if !lossless {
+            self.taken.extend(at_risk);
+        }
         let retained = self.messages.values().filter(|sent| sent.retain);
         let unsure = retained.filter(|sent| !lossless || sent.qos == QoS::AtMostOnce);
         self.unsure.extend(unsure.map(|sent| sent.topic.clone()));

@@ -60,6 +60,8 @@ pub struct Habits {
     pub maximum_packet_size: Option<u32>,
     /// How often in a thousand chances it reads or acknowledges.
     pub diligence: u64,
+    /// It comes by a listener that acknowledges messages at once.
+    pub hasty: bool,
 }
 
 impl Plan {
@@ -77,6 +79,12 @@ impl Plan {
             store: Some(StorePlan::draw(storing)),
             ..listed
         }
+    }
+
+    /// Some clients come by another listener. They have a chance of their own, too.
+    pub fn draw_hasty(&mut self, hasty: &mut Rng) {
+        let share = hasty.pick(&[0, 0, 300, 1_000]);
+        self.clients.iter_mut().for_each(|client| client.hasty = hasty.chance(share));
     }
 
     /// With a list of batches in place of a store.
@@ -153,6 +161,7 @@ impl Habits {
             topic_alias_maximum: rng.pick(&[0, 1, 3, 20]),
             maximum_packet_size: rng.pick(&[None, None, None, Some(250), Some(1_000)]),
             diligence: rng.pick(&[200, 600, 950]),
+            hasty: false,
         }
     }
 
@@ -165,6 +174,7 @@ impl Habits {
             topic_alias_maximum: 0,
             maximum_packet_size: None,
             diligence: 1000,
+            hasty: false,
         }
     }
 }

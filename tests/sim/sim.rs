@@ -59,7 +59,8 @@ impl Sim {
         let mut crashing = Rng::new(!seed);
         let mut paging = Rng::new(seed.rotate_left(32));
         let mut storing = Rng::new(seed.rotate_left(16));
-        let plan = Plan::draw(&mut rng, &mut crashing, &mut paging, &mut storing);
+        let mut plan = Plan::draw(&mut rng, &mut crashing, &mut paging, &mut storing);
+        plan.draw_hasty(&mut Rng::new(!seed.rotate_left(16)));
         let stack = plan.store.map(|store| Stack::new(storing, store));
         let mut shell = Shell::new(plan.settings.clone(), Limits::default(), seed);
         shell.take_log();
@@ -84,10 +85,7 @@ impl Sim {
             stack,
             paths: BTreeMap::new(),
             wire: Wire::new(clients.len()),
-            ledger: Ledger::new(clients.iter().map(|client| {
-                let most = client.habits.maximum_packet_size;
-                most.filter(|_| client.habits.protocol.is_v5()).map_or(usize::MAX, |b| b as usize)
-            })),
+            ledger: Ledger::new(clients.iter().map(|client| &client.habits)),
             clients,
             last_key: 0,
             draining: false,
@@ -132,6 +130,9 @@ impl Sim {
         self.advance(Duration::from_millis(millis));
         if self.plan.delayed_commits && self.rng.chance(150) {
             self.commit_some();
+        }
+        if self.shell.waiting.is_empty() {
+            self.ledger.all_is_durable();
         }
         self.page();
         if self.store_some().is_err() || self.crashing.chance(self.plan.crashes) {
@@ -237,8 +238,10 @@ impl Sim {
     }
 
     fn open(&mut self, index: usize, opening: Opening, capacity: usize) {
-        let link = self.shell.accept(capacity);
         let client = &mut self.clients[index];
+        let hasty = client.habits.hasty;
+        self.shell.change_limits(|limits| limits.acknowledged_at_once = hasty);
+        let link = self.shell.accept(capacity);
         self.wire.opened(link, index, client.habits.protocol);
         self.paths.insert(link, Path::new(index));
         client.connect(link, opening, &mut self.ledger, self.shell.now);

@@ -21,7 +21,10 @@ pub struct Storage {
     pub unanswered: bool,
     /// The last CONNACK was for a session that stays (3.1 and 3.1.1).
     pub kept: bool,
+    /// Packet ids that its messages use, from 1 on: the fewer, the sooner one comes again.
+    ids: u16,
     last_id: u16,
+    last_question: u16,
 }
 
 pub struct Unfinished {
@@ -32,6 +35,11 @@ pub struct Unfinished {
 }
 
 impl Storage {
+    /// Nothing, with so many packet ids for messages, at most 40.
+    pub fn new(ids: u16) -> Self {
+        Self { ids, ..Self::default() }
+    }
+
     /// The state that ends with the session.
     pub fn forget(&mut self) {
         self.outgoing.clear();
@@ -42,12 +50,18 @@ impl Storage {
     /// A packet id that no unfinished exchange uses.
     pub fn fresh_id(&mut self) -> PacketId {
         loop {
-            self.last_id = self.last_id % 40 + 1;
-            let id = PacketId::new(self.last_id).expect("between 1 and 40");
+            self.last_id = self.last_id % self.ids + 1;
+            let id = PacketId::new(self.last_id).expect("above 0");
             if self.outgoing.iter().all(|unfinished| unfinished.id != id) {
                 return id;
             }
         }
+    }
+
+    /// A packet id for SUBSCRIBE or UNSUBSCRIBE, that no message uses.
+    pub fn question_id(&mut self) -> PacketId {
+        self.last_question = self.last_question % 40 + 1;
+        PacketId::new(40 + self.last_question).expect("between 41 and 80")
     }
 
     /// The exchange with this id, and where it stands.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fulmar::store::Operation;
 
+use crate::copy::copy_all;
 use crate::fixture::{ENGINES, Engine, Place};
 use crate::in_use::{Broker, serve};
 
@@ -275,17 +276,4 @@ fn copy(place: &Place) -> Place {
     let copy = Place::empty(place.engine);
     copy_all(place.path(), copy.path());
     copy
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("listed") {
-        let entry = entry.expect("listed");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            fs::create_dir(&target).expect("made");
-            copy_all(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
 mod commands;
+#[path = "../engines/copy.rs"]
+mod copy;
 mod damage;
 mod fixture;
 mod in_use;

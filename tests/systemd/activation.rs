@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::client::{CONNACK, answer, connect, introduce, login, open};
+use crate::process::fulmar;
 use crate::service::{Home, LISTENER, Service, add_user, command};
 
 #[test]
@@ -19,7 +20,7 @@ fn a_listener_takes_the_sockets_of_its_name() {
     let addresses = [&first, &second].map(|socket| socket.local_addr().expect("bound"));
 
     let sockets = vec![first.into(), second.into()];
-    let mut service = Service::start_with(&home, LISTENER, sockets, "mqtt:mqtt");
+    let service = Service::start_with(&home, LISTENER, sockets, "mqtt:mqtt");
 
     service.await_log("ready");
     for address in addresses {
@@ -34,7 +35,7 @@ fn a_listener_on_a_file_takes_one_too_and_leaves_the_file() {
     let socket = UnixListener::bind(&path).expect("a free path");
     let config = "[[listeners]]\nname = 'local'\nunix.path = '/nonexistent/mqtt.sock'\n";
 
-    let mut service = Service::start_with(&home, config, vec![socket.into()], "local");
+    let service = Service::start_with(&home, config, vec![socket.into()], "local");
 
     service.await_log("ready");
     let mut client = UnixStream::connect(&path).expect("somebody listens");
@@ -51,7 +52,7 @@ fn listeners_without_a_socket_of_theirs_listen_themselves() {
     let passed = socket.local_addr().expect("bound");
     let config = format!("{LISTENER}\n[[listeners]]\nname = 'own'\naddress = '127.0.0.1:0'\n");
 
-    let mut service = Service::start_with(&home, &config, vec![socket.into()], "mqtt");
+    let service = Service::start_with(&home, &config, vec![socket.into()], "mqtt");
 
     assert_eq!(service.address("mqtt"), passed);
     let own = service.address("own");
@@ -89,7 +90,7 @@ fn sockets_of_another_process_are_not_ours() {
     let home = Home::new();
     let environment = [("LISTEN_PID", "1"), ("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "other")];
 
-    let mut service = Service::start(&home, LISTENER, &environment);
+    let service = Service::start(&home, LISTENER, &environment);
 
     assert_eq!(introduce(&mut open(service.address("mqtt")), "c"), CONNACK);
 }
@@ -101,7 +102,7 @@ fn no_connection_is_refused_while_the_broker_restarts() {
     let address = socket.local_addr().expect("bound");
     let start = || {
         let passed = socket.try_clone().expect("a descriptor");
-        let mut service = Service::start_with(&home, LISTENER, vec![passed.into()], "mqtt");
+        let service = Service::start_with(&home, LISTENER, vec![passed.into()], "mqtt");
         service.await_log("ready");
         service
     };
@@ -148,7 +149,7 @@ fn a_password_file_may_be_a_credential() {
         format!("{LISTENER}auth = ['password']\n[auth]\npassword_file = 'credential:passwords'\n");
     let environment = [("CREDENTIALS_DIRECTORY", credentials.to_str().expect("UTF-8"))];
 
-    let mut service = Service::start(&home, &config, &environment);
+    let service = Service::start(&home, &config, &environment);
 
     assert_eq!(login(service.address("mqtt"), "ann", "secret"), CONNACK);
 }
@@ -164,7 +165,7 @@ fn a_credential_that_nobody_gives_is_a_mistake_to_serve_with_and_none_to_check()
     assert_eq!(status.code(), Some(2));
     let place = format!("{}:7: auth.password_file: ", home.text("fulmar.toml"));
     assert!(said.contains(&place) && said.contains("LoadCredential=p:FILE"), "{said}");
-    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut check = fulmar();
     check.arg("check").arg("--config").arg(home.path("fulmar.toml"));
     let checked = check.env_remove("CREDENTIALS_DIRECTORY").output().expect("runs");
     assert!(checked.status.success());
@@ -178,11 +179,11 @@ fn data_is_kept_in_the_state_directory() {
     std::fs::create_dir(&state).expect("ours");
     let whole = command(&home, LISTENER);
     let arguments: Vec<_> = whole.get_args().take_while(|it| *it != "--data-dir").collect();
-    let mut command = std::process::Command::new(whole.get_program());
-    command.args(arguments).env("STATE_DIRECTORY", &state).env_remove("FULMAR_STORE__DATA_DIR");
+    let mut command = fulmar();
+    command.args(arguments).env("STATE_DIRECTORY", &state);
     command.stderr(std::process::Stdio::piped());
 
-    let mut service = Service::spawn(command);
+    let service = Service::spawn(command);
 
     service.await_log("ready");
     assert!(state.read_dir().expect("there").count() > 0);

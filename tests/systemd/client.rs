@@ -1,10 +1,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use fulmar::codec::{self, Connect, Packet, Publish, PublishProperties};
-use fulmar::types::{PacketId, Protocol, QoS};
+use fulmar::codec::{Connect, Packet, Publish, PublishProperties};
+use fulmar::types::Protocol::V311;
+use fulmar::types::{PacketId, QoS};
 
 use crate::service::PATIENCE;
+use crate::wire::encoded;
 
 /// CONNACK of 3.1.1 for a client that is let in.
 pub const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
@@ -20,7 +22,7 @@ pub fn open(address: SocketAddr) -> TcpStream {
 
 /// The first packet of a client without a session.
 pub fn connect(client_id: &str) -> Vec<u8> {
-    encoded(&Packet::Connect(Box::new(Connect::new(Protocol::V311, client_id))))
+    encoded(&Packet::Connect(Box::new(Connect::new(V311, client_id))), V311)
 }
 
 /// CONNACK as `client_id` gets it.
@@ -34,16 +36,18 @@ pub fn login(address: SocketAddr, user: &str, password: &str) -> [u8; 4] {
     let connect = Connect {
         username: Some(user),
         password: Some(password.as_bytes()),
-        ..Connect::new(Protocol::V311, "c")
+        ..Connect::new(V311, "c")
     };
     let mut socket = open(address);
-    socket.write_all(&encoded(&Packet::Connect(Box::new(connect)))).expect("the broker reads");
+    socket
+        .write_all(&encoded(&Packet::Connect(Box::new(connect)), V311))
+        .expect("the broker reads");
     answer(&mut socket)
 }
 
 /// A message that has to be kept.
 pub fn retained() -> Vec<u8> {
-    encoded(&Packet::Publish(Publish {
+    let publish = Publish {
         dup: false,
         qos: QoS::AtLeastOnce,
         retain: true,
@@ -51,18 +55,13 @@ pub fn retained() -> Vec<u8> {
         packet_id: PacketId::new(1),
         properties: PublishProperties::default(),
         payload: b"x",
-    }))
+    };
+    encoded(&Packet::Publish(publish), V311)
 }
 
 /// The next packet, of four bytes.
 pub fn answer(socket: &mut impl Read) -> [u8; 4] {
     let mut bytes = [0; 4];
     socket.read_exact(&mut bytes).expect("an answer");
-    bytes
-}
-
-fn encoded(packet: &Packet<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codec::encode(packet, Protocol::V311, &mut bytes);
     bytes
 }

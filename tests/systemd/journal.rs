@@ -6,6 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
 use crate::client::{CONNACK, introduce, open};
+use crate::process::wrapped;
 use crate::service::{Home, LISTENER, Manager, PATIENCE, Service, command};
 use crate::skipped;
 
@@ -23,12 +24,11 @@ fn where_standard_error_leads_to_the_journal_entries_have_fields() {
         return skipped("no journal was played, file systems cannot be mounted here");
     }
     let manager = Manager::listen(&home);
-    let broker = command(&home, LISTENER);
     let stderr = File::create(home.path("stderr")).expect("ours");
     let place = stderr.metadata().expect("a file");
     let mut unshare = Command::new("unshare");
     unshare.args(["-m", "sh", "-c", WITH_A_JOURNAL_OF_ITS_OWN, "sh"]).arg(home.path("journal"));
-    unshare.arg(broker.get_program()).args(broker.get_args());
+    let mut unshare = wrapped(unshare, &command(&home, LISTENER));
     unshare.env("JOURNAL_STREAM", format!("{}:{}", place.dev(), place.ino()));
     unshare.env("NOTIFY_SOCKET", &manager.path).stderr(stderr);
 
@@ -52,7 +52,7 @@ fn where_standard_error_leads_to_the_journal_entries_have_fields() {
 #[test]
 fn where_standard_error_leads_elsewhere_it_has_the_lines() {
     let home = Home::new();
-    let mut service = Service::start(&home, LISTENER, &[("JOURNAL_STREAM", "1:1")]);
+    let service = Service::start(&home, LISTENER, &[("JOURNAL_STREAM", "1:1")]);
     service.await_log("listening");
 }
 

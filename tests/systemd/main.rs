@@ -10,9 +10,13 @@ mod activation;
 mod client;
 mod journal;
 mod notify;
+#[path = "../common/process.rs"]
+mod process;
 mod service;
 mod unit;
 mod watchdog;
+#[path = "../common/wire.rs"]
+mod wire;
 
 use std::io::Write;
 

@@ -12,7 +12,7 @@ fn it_is_ready_after_recovery_when_clients_are_served() {
     let home = Home::new();
     let manager = Manager::listen(&home);
 
-    let mut service = Service::start(&home, LISTENER, &[("NOTIFY_SOCKET", &manager.path)]);
+    let service = Service::start(&home, LISTENER, &[("NOTIFY_SOCKET", &manager.path)]);
 
     let told = manager.until("READY=1");
     assert!(told[0].starts_with("STATUS=opening the store\n"), "{told:?}");
@@ -33,7 +33,7 @@ fn a_reload_is_over_when_the_files_are_read() {
         "{LISTENER}auth = ['password']\n[auth]\npassword_file = '{}'\nreload_secs = 86400\n",
         passwords.display()
     );
-    let mut service = Service::start(&home, &config, &[("NOTIFY_SOCKET", &manager.path)]);
+    let service = Service::start(&home, &config, &[("NOTIFY_SOCKET", &manager.path)]);
     manager.until("READY=1");
     let address = service.address("mqtt");
     assert_eq!(login(address, "ann", "old"), CONNACK);
@@ -64,7 +64,7 @@ fn a_broken_file_makes_a_reload_no_failure() {
     let manager = Manager::listen(&home);
     let rules = home.write("acl", "topic read a\n");
     let config = format!("{LISTENER}[acl]\nfile = '{}'\n", rules.display());
-    let mut service = Service::start(&home, &config, &[("NOTIFY_SOCKET", &manager.path)]);
+    let service = Service::start(&home, &config, &[("NOTIFY_SOCKET", &manager.path)]);
     manager.until("READY=1");
 
     home.write("acl", "nonsense\n");

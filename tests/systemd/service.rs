@@ -1,19 +1,17 @@
 //! The binary, and a stand-in for the service manager that starts it.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Far longer than anything takes here: what has not come by then does not come.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use crate::process::PATIENCE;
+use crate::process::{Process, fulmar, wrapped};
 
 /// A listener for everybody on a free port, named as the packaged configuration names its own.
 pub const LISTENER: &str =
@@ -100,11 +98,7 @@ impl Manager {
 }
 
 /// A running broker; killed when dropped.
-pub struct Service {
-    child: Child,
-    lines: Receiver<String>,
-    said: Vec<String>,
-}
+pub struct Service(Process);
 
 impl Service {
     /// With this configuration and data below `home`.
@@ -120,15 +114,9 @@ impl Service {
         // passed, and the process that LISTEN_PID names is the one that the shell becomes.
         let script =
             "exec 3<&0 4<&1 0</dev/null 1>/dev/null; export LISTEN_PID=$$; exec \"$0\" \"$@\"";
-        let broker = command(home, config);
         let mut shell = Command::new("sh");
-        shell.args(["-c", script]).arg(broker.get_program()).args(broker.get_args());
-        for (name, value) in broker.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
+        shell.args(["-c", script]);
+        let mut shell = wrapped(shell, &command(home, config));
         shell.env("LISTEN_FDS", sockets.len().to_string()).env("LISTEN_FDNAMES", names);
         let mut sockets = sockets.into_iter();
         shell.stdin(Stdio::from(sockets.next().expect("one at least")));
@@ -139,89 +127,46 @@ impl Service {
     }
 
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.spawn().expect("the binary is built");
-        let (sender, lines) = channel();
-        if let Some(stderr) = child.stderr.take() {
-            std::thread::spawn(move || {
-                let lines = BufReader::new(stderr).lines().map_while(Result::ok);
-                for line in lines {
-                    if sender.send(line).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        Self { child, lines, said: Vec::new() }
+        Self(Process::spawn_as_is(&mut command))
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.0.id()
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
-        assert!(sent.success());
+        self.0.signal(name);
     }
 
     /// How it ends, by itself, and what it said.
     pub fn wait(mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().expect("a child");
-        self.said.extend(self.lines.iter());
-        (status, self.said.join("\n"))
+        let status = self.0.wait();
+        (status, self.0.log.await_end())
     }
 
     /// The first line that contains `text`, when it is there.
     #[track_caller]
-    pub fn await_log(&mut self, text: &str) -> String {
-        if let Some(line) = self.said.iter().find(|line| line.contains(text)) {
-            return line.clone();
-        }
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => self.said.push(line),
-                Err(_) => panic!("the log does not say {text:?}:\n{}", self.said.join("\n")),
-            }
-            let line = self.said.last().expect("just pushed");
-            if line.contains(text) {
-                return line.clone();
-            }
-        }
+    pub fn await_log(&self, text: &str) -> String {
+        self.0.log.await_line(text)
     }
 
     /// Where the listener of this name listens.
     #[track_caller]
-    pub fn address(&mut self, name: &str) -> SocketAddr {
-        let line = self.await_log(&format!("name=\"{name}\""));
-        let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
-        address.and_then(|address| address.parse().ok()).expect("an address")
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub fn address(&self, name: &str) -> SocketAddr {
+        self.0.log.address_of(name)
     }
 }
 
 /// The broker with this configuration, and nothing of the environment of the tests that concerns it.
 pub fn command(home: &Home, config: &str) -> Command {
     let config = home.write("fulmar.toml", config);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+    let mut command = fulmar();
     command.arg("serve").arg("--config").arg(config).arg("--data-dir").arg(home.path("data"));
     let of_services = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"];
     let more = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "CREDENTIALS_DIRECTORY"];
     for name in of_services.iter().chain(&more).chain(&["STATE_DIRECTORY"]) {
         command.env_remove(name);
     }
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("FULMAR_") {
-            command.env_remove(name);
-        }
-    }
-    command.env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
@@ -230,15 +175,8 @@ pub fn command(home: &Home, config: &str) -> Command {
 pub fn add_user(file: &Path, user: &str, password: &str) {
     let home = Home::new();
     let typed = File::open(home.write("typed", password)).expect("there");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
-    command
-        .args(["passwd", "add", "--stdin"])
-        .arg(file)
-        .arg(user)
-        .stdin(typed)
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the binary is built");
-    let mut said = String::new();
-    child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
-    assert!(child.wait().expect("a child").success(), "{said}");
+    let mut command = fulmar();
+    command.args(["passwd", "add", "--stdin"]).arg(file).arg(user).stdin(typed);
+    let done = command.output().expect("the binary is built");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::process::fulmar;
 use crate::service::Home;
 use crate::skipped;
 
@@ -50,7 +51,7 @@ fn the_packaged_configuration_is_right_and_so_is_what_it_suggests() {
 
     for config in [packaged, suggested] {
         let home = Home::new();
-        let mut check = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+        let mut check = fulmar();
         check.arg("check").arg("--config").arg(home.write("fulmar.toml", &config));
         let checked = check.output().expect("runs");
         let said = String::from_utf8_lossy(&checked.stderr);

@@ -44,7 +44,7 @@ fn a_store_that_hangs_is_not_alive_until_it_goes_on() {
     let home = Home::new();
     let manager = Manager::listen(&home);
     let environment = [("NOTIFY_SOCKET", &*manager.path), ("WATCHDOG_USEC", "2000000")];
-    let mut service = Service::start(&home, LISTENER, &environment);
+    let service = Service::start(&home, LISTENER, &environment);
     manager.until("READY=1");
     let mut client = open(service.address("mqtt"));
     assert_eq!(introduce(&mut client, "c"), CONNACK);

@@ -1,26 +1,16 @@
 //! The built binary on listeners of the test's choice, and what its log says.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
 
-/// The longest that a test waits for one thing to happen.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub use crate::process::PATIENCE as DEADLINE;
+use crate::process::{Process, fulmar};
 
 /// A running broker; killed when dropped.
 pub struct Broker {
-    child: Child,
-    log: Arc<Log>,
+    process: Process,
     _directory: tempfile::TempDir,
-}
-
-#[derive(Default)]
-struct Log {
-    lines: Mutex<(Vec<String>, bool)>,
-    grown: Condvar,
 }
 
 impl Broker {
@@ -34,105 +24,51 @@ impl Broker {
     /// Starts a broker that is expected to end by itself; returns its log and how it ended.
     pub fn fail(config: &str) -> (String, ExitStatus) {
         let mut broker = Self::spawn(config);
-        let status = broker.child.wait().expect("a child");
-        let log = broker.log.wait(|lines, ended| ended.then(|| lines.join("\n")));
-        (log.expect("the log ends with the process"), status)
+        let status = broker.process.wait();
+        (broker.process.log.await_end(), status)
     }
 
     fn spawn(config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("fulmar.toml");
         std::fs::write(&file, config).expect("written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fulmar"));
+        let mut command = fulmar();
         command.arg("--config").arg(file).arg("--data-dir").arg(directory.path().join("data"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("FULMAR_") {
-                command.env_remove(name);
-            }
-        }
-        command.env("NO_COLOR", "1").stderr(Stdio::piped()).stdout(Stdio::null());
-        let mut child = command.spawn().expect("the binary is built");
-        let log = Arc::new(Log::default());
-        log.follow(BufReader::new(child.stderr.take().expect("a pipe")));
-        Self { child, log, _directory: directory }
+        Self { process: Process::spawn(&mut command), _directory: directory }
     }
 
     /// Where the listener of this name listens.
     pub fn address(&self, name: &str) -> SocketAddr {
-        let line = self.await_log(&format!("name=\"{name}\""));
-        let address = line.split_whitespace().find_map(|word| word.strip_prefix("address="));
-        address.and_then(|address| address.parse().ok()).expect("an address")
+        self.process.log.address_of(name)
     }
 
     /// The first line that contains `text`, when it is there.
     #[track_caller]
     pub fn await_log(&self, text: &str) -> String {
-        self.await_log_times(text, 1)
+        self.process.log.await_line(text)
     }
 
     /// The line that contains `text` for the `times`th time, when it is there.
     #[track_caller]
     pub fn await_log_times(&self, text: &str, times: usize) -> String {
-        let nth = |lines: &[String], _| {
-            lines.iter().filter(|line| line.contains(text)).nth(times - 1).cloned()
-        };
-        match self.log.wait(nth) {
-            Some(line) => line,
-            None => panic!("the log does not say {text:?} {times} times:\n{}", self.log_so_far()),
-        }
+        self.process.log.await_times(text, times)
     }
 
     pub fn log_so_far(&self) -> String {
-        self.log.lines.lock().expect("no reader panics").0.join("\n")
+        self.process.log.text()
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill is there");
-        assert!(sent.success());
+        self.process.signal(name);
     }
 
     /// Bytes of memory that the process has now.
     pub fn resident_bytes(&self) -> usize {
-        let path = format!("/proc/{}/status", self.child.id());
+        let path = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(path).expect("the process runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
         let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kib * 1024
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Log {
-    fn follow(self: &Arc<Self>, stream: impl BufRead + Send + 'static) {
-        let log = Arc::clone(self);
-        std::thread::spawn(move || {
-            for line in stream.lines().map_while(Result::ok) {
-                log.lines.lock().expect("nobody panics with it").0.push(line);
-                log.grown.notify_all();
-            }
-            log.lines.lock().expect("nobody panics with it").1 = true;
-            log.grown.notify_all();
-        });
-    }
-
-    fn wait<T>(&self, find: impl Fn(&[String], bool) -> Option<T>) -> Option<T> {
-        let until = Instant::now() + DEADLINE;
-        let mut state = self.lines.lock().expect("nobody panics with it");
-        loop {
-            if let Some(found) = find(&state.0, state.1) {
-                return Some(found);
-            }
-            let left = until.checked_duration_since(Instant::now())?;
-            state = self.grown.wait_timeout(state, left).expect("nobody panics with it").0;
-        }
     }
 }
 

@@ -5,14 +5,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
-use fulmar::codec::{self, Connect, Packet};
+use fulmar::codec::{Connect, Packet};
 use fulmar::net::tls::crypto_provider;
-use fulmar::types::Protocol;
+use fulmar::types::Protocol::V311;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::broker::DEADLINE;
+use crate::wire::encoded;
 
 pub const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
 pub const PINGREQ: [u8; 2] = [0xC0, 0];
@@ -46,10 +47,7 @@ pub fn tls(address: SocketAddr, ca: &Path) -> Tls {
 
 /// The first packet of a client without a session.
 pub fn connect(client_id: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let connect = Connect::new(Protocol::V311, client_id);
-    codec::encode(&Packet::Connect(Box::new(connect)), Protocol::V311, &mut bytes);
-    bytes
+    encoded(&Packet::Connect(Box::new(Connect::new(V311, client_id))), V311)
 }
 
 /// Connects as `client_id` over whatever carries bytes.

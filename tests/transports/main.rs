@@ -6,8 +6,11 @@
 
 mod authority;
 mod broker;
+mod browser;
 mod client;
 mod client_certificates;
+#[path = "../common/process.rs"]
+mod process;
 mod proxy;
 mod reload;
 #[path = "../interop/setup.rs"]
@@ -17,3 +20,5 @@ mod tls;
 mod tools;
 mod unix;
 mod websocket;
+#[path = "../common/wire.rs"]
+mod wire;

@@ -1,6 +1,6 @@
 //! Programs that people use, run to their end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::broker::Broker;
@@ -15,6 +15,14 @@ pub struct Said {
 /// Whether the programs are there; a run may skip them.
 pub fn are_there() -> bool {
     setup::tools().is_some()
+}
+
+/// A Chromium without windows; it is large, so a machine may do without.
+pub fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let found = |name| folders.iter().map(|it| it.join(name)).find(|file| file.is_file());
+    ["chromium-headless-shell", "chromium"].into_iter().find_map(found)
 }
 
 /// Runs mosquitto_pub with the words of `args` against the listener `it`, by its name.

@@ -19,6 +19,18 @@ pub struct ClaimNames {
 /// The most groups, and the most topic filters of either kind, that one token may list.
 pub const CLAIM_ENTRIES_MAX: usize = 256;
 
+impl Default for ClaimNames {
+    /// As most issuers have them.
+    fn default() -> Self {
+        Self {
+            username: "sub".into(),
+            groups: "groups".into(),
+            publish: "publish".into(),
+            subscribe: "subscribe".into(),
+        }
+    }
+}
+
 impl ClaimNames {
     /// Who the holder of these claims is, with or without a user name.
     ///
@@ -26,8 +38,7 @@ impl ClaimNames {
     ///
     /// Which of them cannot be used.
     pub fn identity(&self, claims: &Map<String, Value>) -> Result<Identity, &'static str> {
-        let username = find(claims, &self.username).and_then(Value::as_str);
-        let username = username.filter(|name| !name.is_empty() && !name.contains('\0'));
+        let username = self.username(claims);
         let groups = list(find(claims, &self.groups), str::split_ascii_whitespace)?;
         let (publish, subscribe) = (find(claims, &self.publish), find(claims, &self.subscribe));
         let grants = match (publish, subscribe) {
@@ -38,6 +49,12 @@ impl ClaimNames {
             })),
         };
         Ok(Identity { username: username.map(String::from), groups, grants })
+    }
+
+    /// The user name in these claims.
+    pub fn username<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a str> {
+        let username = find(claims, &self.username).and_then(Value::as_str);
+        username.filter(|name| !name.is_empty() && !name.contains('\0'))
     }
 }
 

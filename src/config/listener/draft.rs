@@ -7,8 +7,10 @@ use super::{
 };
 use crate::auth::rules::Network;
 use crate::config::choice::choices;
+use crate::config::key::keys;
 use crate::config::value::{Range, Value, Written};
-use crate::config::{Key, ListenerAuth};
+use crate::config::{Durability, Key, ListenerAuth};
+use crate::connection::PACKET_BYTES_MAX;
 
 /// One listener as far as it has been read.
 #[derive(Clone, Default)]
@@ -24,6 +26,7 @@ pub struct Draft {
     websocket: WebSocket,
     proxy_protocol: bool,
     proxy_trusted: Vec<Network>,
+    durability: Own<Durability>,
     limits: ListenerLimits,
 }
 
@@ -55,31 +58,8 @@ const PATH_BYTES_MAX: u64 = 1_024;
 /// More connections or packets than any machine takes.
 const MANY: u64 = 10_000_000;
 
-/// Declares the keys of a listener and the field of the draft that each is for.
-macro_rules! keys {
-    ($(
-        #[doc = $about:literal]
-        $name:literal is $($field:ident).+: $Value:ty $(, within $range:expr)?;
-    )+) => {
-        &[ $( Key {
-            section: "listeners",
-            name: $name,
-            about: $about.trim_ascii(),
-            range: keys!(@range $($range)?),
-            allowed: <$Value as Value>::allowed,
-            set: |draft, written, range| {
-                draft.$($field).+ = Value::read(written, range)?;
-                Ok(())
-            },
-            show: |draft| draft.$($field).+.show(),
-        }, )+ ]
-    };
-    (@range) => { None };
-    (@range $range:expr) => { Some($range) };
-}
-
 impl Draft {
-    pub(in crate::config) const KEYS: &[Key<Self>] = keys! {
+    pub(in crate::config) const KEYS: &[Key<Self>] = keys! { "listeners":
         /// An IP address and a port; 0.0.0.0 and [::] are all addresses of the machine.
         "address" is address: Option<SocketAddr>;
         /// A file to listen on instead of an address.
@@ -120,6 +100,8 @@ impl Draft {
         "proxy_protocol" is proxy_protocol: bool;
         /// Addresses of the proxies; nobody else is let in then.
         "proxy_trusted" is proxy_trusted: Vec<Network>;
+        /// What PUBACK and PUBREC promise its clients: store.durability, or less; "common": that one. docs/DURABILITY.md.
+        "durability" is durability: Own<Durability>;
         /// Connections at one time on this listener; "common": only all listeners together are limited.
         "limits.connections_max" is limits.connections_max: Own<usize>, within 1..=MANY;
         /// Connections on this listener that have not had a CONNECT accepted; "common" as above.
@@ -136,6 +118,8 @@ impl Draft {
         "limits.publish_messages_per_second" is limits.publish_messages_per_second: Own<u32>, within 0..=MANY;
         /// Bytes of messages that one client publishes in a second; "common": what limits says.
         "limits.publish_bytes_per_second" is limits.publish_bytes_per_second: Own<u64>, within 0..=1_099_511_627_776;
+        /// Bytes of one packet; a client that sends a longer one is disconnected; "common": what limits says.
+        "limits.packet_bytes_max" is limits.packet_bytes_max: Own<u32>, within 128..=PACKET_BYTES_MAX as u64;
     };
 
     /// The listener; or what contradicts itself, by key.
@@ -169,6 +153,7 @@ impl Draft {
             tls: self.protocol.has_tls().then_some(self.tls),
             websocket: self.protocol.has_websocket().then_some(self.websocket),
             proxy: self.proxy_protocol.then_some(Proxy { trusted: self.proxy_trusted }),
+            durability: self.durability,
             limits: self.limits,
         }
     }
@@ -282,6 +267,7 @@ impl From<&Listener> for Draft {
             websocket: listener.websocket.clone().unwrap_or_default(),
             proxy_protocol: listener.proxy.is_some(),
             proxy_trusted: listener.proxy.clone().map_or_else(Vec::new, |proxy| proxy.trusted),
+            durability: listener.durability,
             limits: listener.limits.clone(),
         }
     }

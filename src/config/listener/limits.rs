@@ -19,11 +19,19 @@ pub struct ListenerLimits {
     pub publish_messages_per_second: Own<u32>,
     /// Bytes of messages that one client publishes in a second; 0 for any number.
     pub publish_bytes_per_second: Own<u64>,
+    /// Bytes of one packet; a client that sends a longer one is disconnected.
+    pub packet_bytes_max: Own<u32>,
 }
 
 /// A value of a listener's own, or none: then the common one holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Own<T>(pub Option<T>);
+
+impl<T> Default for Own<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 impl<T> Own<T> {
     /// The value that holds, where `common` is what all listeners have.
@@ -46,7 +54,10 @@ impl<T: Value> Value for Own<T> {
     fn read(written: &Written<'_>, range: &Range) -> Result<Self, String> {
         match written {
             Written::Text("common") => Ok(Self(None)),
-            Written::Text(_) => Err(written.instead_of("a whole number or \"common\"")),
+            Written::Text(_) => match T::read(written, range) {
+                Ok(own) => Ok(Self(Some(own))),
+                Err(_) => Err(written.instead_of(&Self::allowed(range))),
+            },
             _ => Ok(Self(Some(T::read(written, range)?))),
         }
     }

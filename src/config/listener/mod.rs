@@ -14,7 +14,7 @@ pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, WebSocketPath};
 
 pub(super) use draft::Draft;
 
-use super::ListenerAuth;
+use super::{Durability, ListenerAuth};
 use crate::auth::rules::Network;
 
 /// A socket on which clients are accepted.
@@ -34,6 +34,8 @@ pub struct Listener {
     pub websocket: Option<WebSocket>,
     /// Who begins connections with a PROXY header, where somebody does.
     pub proxy: Option<Proxy>,
+    /// What an acknowledgement of a message promises its clients, where that is not what the store gives.
+    pub durability: Own<Durability>,
     /// What it allows, where that is not what all listeners allow.
     pub limits: ListenerLimits,
 }
@@ -62,6 +64,7 @@ impl Listener {
             tls: None,
             websocket: None,
             proxy: None,
+            durability: Own::default(),
             limits: ListenerLimits::default(),
         }
     }

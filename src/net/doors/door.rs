@@ -4,6 +4,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Doorkeeper;
+use crate::connection::Limits;
 use crate::guard::{AddressGroup, AddressLimits, Addresses, Load, PaceLimits, Refusal};
 use crate::net::Seats;
 
@@ -16,6 +17,7 @@ pub struct Door {
     /// That of all listeners together, or its own; none where nothing is limited for one address.
     pub(super) addresses: Option<Arc<Mutex<Addresses>>>,
     pub(super) pace: PaceLimits,
+    pub(super) connection: Arc<Limits>,
 }
 
 /// The numbers of a [`Door`].
@@ -29,6 +31,8 @@ pub struct DoorLimits {
     pub address: Option<AddressLimits>,
     /// For each client.
     pub pace: PaceLimits,
+    /// What each connection announces and is held to.
+    pub connection: Arc<Limits>,
 }
 
 /// The right to have a socket open. What it counted is given back when it is dropped.
@@ -116,6 +120,11 @@ impl Admission {
     /// How fast its client may publish.
     pub fn pace(&self) -> PaceLimits {
         self.door.pace
+    }
+
+    /// What its connection announces and is held to.
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.door.connection)
     }
 }
 

@@ -7,25 +7,32 @@ use tokio::time::{Sleep, sleep};
 
 use super::Doorkeeper;
 use super::counters::Counters;
-use crate::guard::{Pace, PaceLimits};
+use crate::guard::{Pace, PaceKey, PaceLimits, Publisher};
 use crate::request::Request;
 use crate::types::{ClientId, ReasonCode, Timestamp};
 
 /// What holds a connected client where anything limits one client or one user. Others have none.
 pub struct Member {
     keeper: Arc<Doorkeeper>,
-    limits: PaceLimits,
-    pace: Pace,
-    /// Shared with the other clients of the user, where users are limited.
-    user: Option<User>,
+    /// Its own, and behind it that of all clients of its user: those of the two that are limited.
+    held_to: Vec<Held>,
+    /// Where the clients of a user are counted: as what it counts.
+    counted: Option<(Box<str>, ClientId)>,
     /// Runs while nothing is read because too much was published.
     rest: Option<Pin<Box<Sleep>>>,
+    /// Something arrived that is looked at when nothing is owed any more.
+    is_deferring: bool,
     /// The log names the client.
     is_named: bool,
 }
 
-/// The user name, the client identifier that counts under it, and what its clients have published.
-type User = (Box<str>, ClientId, Arc<Mutex<Pace>>);
+/// A rate, and what those who share it have published.
+struct Held {
+    limits: PaceLimits,
+    key: PaceKey,
+    /// Locked to count one message, by the connections that share it.
+    pace: Arc<Mutex<Pace>>,
+}
 
 /// What becomes of reading from a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +48,30 @@ pub enum Reading {
 }
 
 impl Member {
+    /// What holds this client, which counts as one of its user's from now on where they are counted.
     pub(super) fn new(
-        keeper: Arc<Doorkeeper>,
+        keeper: &Arc<Doorkeeper>,
+        client_id: &ClientId,
+        user: Option<&str>,
         limits: PaceLimits,
-        user: Option<User>,
     ) -> Option<Box<Self>> {
-        let held = user.is_some() || !limits.is_none();
-        let pace = Pace::default();
-        held.then(|| Box::new(Self { keeper, limits, pace, user, rest: None, is_named: false }))
+        let own = Held::new(keeper, limits, Publisher::Client(user, client_id));
+        let shared = user.map(|user| Held::new(keeper, keeper.user_pace, Publisher::User(user)));
+        let held_to: Vec<Held> = [own, shared.flatten()].into_iter().flatten().collect();
+        let counted = user.filter(|_| keeper.users.is_some());
+        let counted = counted.map(|user| (user.into(), client_id.clone()));
+        let is_held = !held_to.is_empty() || counted.is_some();
+        let keeper = Arc::clone(keeper);
+        is_held.then(|| {
+            Box::new(Self {
+                keeper,
+                held_to,
+                counted,
+                rest: None,
+                is_deferring: false,
+                is_named: false,
+            })
+        })
     }
 
     /// Counts what `request` publishes. A message that no waiting would make fit the rate is refused,
@@ -59,9 +82,8 @@ impl Member {
             Request::RefusePublish { .. } => 0,
             _ => return request,
         };
-        self.pace.spend(&self.limits, 1, bytes, now);
-        if let Some((.., shared)) = &self.user {
-            shared.lock().spend(&self.keeper.user_pace, 1, bytes, now);
+        for Held { limits, pace, .. } in &self.held_to {
+            pace.lock().spend(limits, 1, bytes, now);
         }
         match request {
             Request::Publish { id: id @ Some(_), message, .. }
@@ -96,6 +118,17 @@ impl Member {
         Reading::PausesNow
     }
 
+    /// Whether what has arrived is to wait; it is remembered that something does.
+    pub fn must_defer(&mut self, now: Timestamp) -> bool {
+        self.is_deferring = self.owes_until(now).is_some();
+        self.is_deferring
+    }
+
+    /// Whether something had to wait. From now on nothing has.
+    pub fn take_deferred(&mut self) -> bool {
+        std::mem::take(&mut self.is_deferring)
+    }
+
     /// Whether the log is to name the client as one that publishes too fast: once, while others are
     /// not too many.
     pub fn is_to_be_named(&mut self, now: Timestamp) -> bool {
@@ -105,20 +138,34 @@ impl Member {
     }
 
     fn owes_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let own = self.pace.owes_until(&self.limits, now);
-        let shared = |(.., pace): &User| pace.lock().owes_until(&self.keeper.user_pace, now);
-        own.max(self.user.as_ref().and_then(shared))
+        let owes = |held: &Held| held.pace.lock().owes_until(&held.limits, now);
+        self.held_to.iter().filter_map(owes).max()
     }
 
     fn is_too_large(&self, bytes: u64) -> bool {
-        let of_user = self.user.is_some() && self.keeper.user_pace.is_too_large(bytes);
-        of_user || self.limits.is_too_large(bytes)
+        self.held_to.iter().any(|held| held.limits.is_too_large(bytes))
+    }
+}
+
+impl Held {
+    /// To `limits`, if there are any.
+    fn new(keeper: &Doorkeeper, limits: PaceLimits, publisher: Publisher<'_>) -> Option<Self> {
+        if limits.is_none() {
+            return None;
+        }
+        let share = |pace| Arc::new(Mutex::new(pace));
+        let (key, pace) = keeper.paces.lock().enter(publisher, share);
+        Some(Self { limits, key, pace })
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if let (Some((user, client_id, _)), Some(users)) = (&self.user, &self.keeper.users) {
+        for held in &self.held_to {
+            let now = self.keeper.clock.now();
+            self.keeper.paces.lock().leave(held.key, |pace| *pace.lock(), now);
+        }
+        if let (Some((user, client_id)), Some(users)) = (&self.counted, &self.keeper.users) {
             users.lock().leave(user, client_id);
         }
     }

@@ -21,7 +21,7 @@ use crate::auth::PeerInfo;
 use crate::auth::rules::Network;
 use crate::guard::{
     AddressGroup, AddressLimits, Addresses, Ban, BanRules, Bans, GuardReport, HighWater, Load,
-    Overload, OverloadMarks, Pace, PaceLimits, Refusal, Users,
+    Overload, OverloadMarks, Pace, PaceLimits, Paces, Refusal, Users,
 };
 use crate::types::ClientId;
 use counters::Counters;
@@ -29,7 +29,7 @@ use counters::Counters;
 /// What all listeners share of what keeps clients out.
 ///
 /// Its locks are taken when somebody connects or leaves, never for a message, and each for a few
-/// look-ups; none is held together with another one.
+/// look-ups; none is held together with another one, but for the pace of who leaves.
 pub struct Doorkeeper {
     clock: Clock,
     /// One for each open socket.
@@ -40,9 +40,11 @@ pub struct Doorkeeper {
     bans: Mutex<Bans>,
     /// How many are, so that nobody takes the lock while none is.
     banned: AtomicUsize,
-    /// Only where a user is limited.
-    users: Option<Mutex<Users<Arc<Mutex<Pace>>>>>,
+    /// Only where the clients of a user are counted.
+    users: Option<Mutex<Users>>,
     user_pace: PaceLimits,
+    /// Only of those whom a rate holds.
+    paces: Mutex<Paces<Arc<Mutex<Pace>>>>,
     exempt: Vec<Network>,
     retry_after_secs: u32,
     overload: Mutex<Overload>,
@@ -121,8 +123,7 @@ impl Doorkeeper {
             let seeds = [(); 4].map(|()| entropy.draw());
             RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3])
         };
-        let counts_users = settings.user_connections_max.is_some() || !settings.user_pace.is_none();
-        let users = counts_users.then(|| Users::new(settings.user_connections_max, hasher()));
+        let users = settings.user_connections_max.map(|max| Users::new(max, hasher()));
         let water = Some(settings.memory_bytes_max).filter(|max| *max > 0).map(HighWater::new);
         Arc::new(Self {
             clock,
@@ -133,6 +134,7 @@ impl Doorkeeper {
             banned: AtomicUsize::new(0),
             users: users.map(Mutex::new),
             user_pace: settings.user_pace,
+            paces: Mutex::new(Paces::new(hasher())),
             exempt: settings.exempt,
             retry_after_secs: settings.retry_after_secs,
             overload: Mutex::new(Overload::new(settings.overload)),
@@ -159,6 +161,7 @@ impl Doorkeeper {
                 None => self.addresses.clone(),
             },
             pace: limits.pace,
+            connection: limits.connection,
         })
     }
 
@@ -205,14 +208,12 @@ impl Doorkeeper {
                 return Err(self.turn_away(Refusal::Banned, false));
             }
         }
-        let shared = match (&self.users, user) {
-            (Some(users), Some(user)) => match users.lock().enter(user, client_id) {
-                Some(pace) => Some((Box::from(user), client_id.clone(), pace)),
-                None => return Err(self.turn_away(Refusal::UserConnections, false)),
-            },
-            _ => None,
-        };
-        Ok(Member::new(Arc::clone(self), pace, shared))
+        if let (Some(users), Some(user)) = (&self.users, user)
+            && !users.lock().enter(user, client_id)
+        {
+            return Err(self.turn_away(Refusal::UserConnections, false));
+        }
+        Ok(Member::new(self, client_id, user, pace))
     }
 
     /// A login has failed.

@@ -56,6 +56,7 @@ pub struct Driver<S> {
     inbox: Inbox,
     outbox: Outbox,
     /// What the broker did not take yet. Nothing is read while there are any.
+    #[allow(clippy::box_collection, reason = "there are none while a connection is idle")]
     requests: Option<Box<VecDeque<Request>>>,
     /// What the connection asked about credentials.
     question: Question,
@@ -112,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Self {
             socket,
             peer,
-            connection: Connection::new(Arc::clone(&shared.limits)),
+            connection: Connection::new(admission.limits()),
             link: Link::default(),
             inbox: Inbox::default(),
             outbox: Outbox::default(),
@@ -192,6 +193,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if shut || self.must_rest(cx) {
             return false;
         }
+        if self.take_deferred(scratch) {
+            return true;
+        }
         let (shared, connection) = (&self.shared, &mut self.connection);
         let inputs = &mut scratch.inputs;
         let receive = |bytes: &[u8]| receive(connection, shared, bytes, inputs);
@@ -219,6 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn receive_left(&mut self, scratch: &mut Scratch) {
+        if self.must_defer() {
+            return;
+        }
         let (shared, connection) = (&self.shared, &mut self.connection);
         let inputs = &mut scratch.inputs;
         self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
@@ -227,9 +234,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Whether there was a question, answered now, behind which more may be received.
     fn sort(&mut self, scratch: &mut Scratch) -> bool {
         let mut asked = false;
+        // Nobody is asked about its requests, and nothing counts them.
+        let mut is_free = self.gate.is_none() && self.member.is_none();
         while let Some(input) = scratch.inputs.pop_front() {
-            if let Some(input) = self.let_through(input) {
-                asked |= self.sort_one(input, scratch);
+            match input {
+                Input::Request(request) if is_free => scratch.visit.requests.push_back(request),
+                input => {
+                    if let Some(input) = self.let_through(input) {
+                        asked |= self.sort_one(input, scratch);
+                    }
+                    is_free = self.gate.is_none() && self.member.is_none();
+                }
             }
         }
         asked

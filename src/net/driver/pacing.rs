@@ -4,23 +4,25 @@ use std::task::Context;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Driver;
+use super::{Driver, Scratch};
 use crate::guard::Refusal;
 use crate::net::doors::{Reading, TurnedAway};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::ReasonCode;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Refuses a CONNECT that is not wanted before anybody looks at its credentials. Whether it did.
+    /// Refuses a client that is not wanted before anybody looks at its credentials. Whether it did.
     pub(super) fn turn_away(&mut self, question: &AuthRequest) -> bool {
-        let (client_id, user) = match question {
-            AuthRequest::Credentials { client_id, username, .. } => {
-                (client_id, username.as_deref())
+        let client_id = match question {
+            AuthRequest::Credentials { client_id, .. } | AuthRequest::Begin { client_id, .. } => {
+                client_id
             }
-            AuthRequest::Begin { client_id, .. } => (client_id, None),
+            // Many that have begun are not many guesses once a few of them were wrong.
+            AuthRequest::Continue { client_id, .. } if self.link.conn.is_none() => client_id,
             AuthRequest::Continue { .. } | AuthRequest::ReAuthenticate { .. } => return false,
         };
-        let admitted = self.shared.doorkeeper.admit_client(&self.peer, client_id, user);
+        let user = self.shared.authenticator.named_user(question);
+        let admitted = self.shared.doorkeeper.admit_client(&self.peer, client_id, user.as_deref());
         admitted.map_err(|turned_away| self.refuse(turned_away)).is_err()
     }
 
@@ -63,6 +65,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         matches!(reading, Reading::Pauses | Reading::PausesNow)
+    }
+
+    /// Whether what arrived with a CONNECT waits because its client still owes for what it published on
+    /// an earlier connection: else each new connection would let it publish as much as one read brings.
+    pub(super) fn must_defer(&mut self) -> bool {
+        let now = self.shared.clock.now();
+        self.member.as_mut().is_some_and(|member| member.must_defer(now))
+    }
+
+    /// Takes what had to wait. Whether something had.
+    pub(super) fn take_deferred(&mut self, scratch: &mut Scratch) -> bool {
+        let deferred = self.member.as_mut().is_some_and(|member| member.take_deferred());
+        if deferred {
+            self.receive_left(scratch);
+            self.sort_all(scratch);
+        }
+        deferred
     }
 
     fn refuse(&mut self, TurnedAway { refusal, retry_after_secs }: TurnedAway) {

@@ -23,7 +23,7 @@ pub struct Question {
 /// A question that is open.
 struct Asked {
     answer: Pin<Box<dyn Future<Output = AuthAnswer> + Send>>,
-    /// The user name that the client gave.
+    /// The user whom the client named.
     user: Option<Box<str>>,
 }
 
@@ -41,9 +41,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.time_re_authentication();
         }
         match self.shared.authenticator.decide(question, &self.peer) {
-            Decision::Now(answer) => self.handle_answer(answer, user_of(question), scratch),
+            Decision::Now(answer) => {
+                let user = self.shared.authenticator.named_user(question);
+                self.handle_answer(answer, user.as_deref(), scratch);
+            }
             Decision::Later(answer) => {
-                let user = user_of(question).map(Box::from);
+                let user = self.shared.authenticator.named_user(question).map(Box::from);
                 self.question.asked = Some(Box::new(Asked { answer, user }));
             }
         }
@@ -59,6 +62,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Poll::Ready(answer) = asked.answer.as_mut().poll(cx) else { return false };
         let user = self.question.asked.take().and_then(|asked| asked.user);
         self.handle_answer(answer, user.as_deref(), scratch);
+        // Who the client is decides whether what came behind its CONNECT is taken now.
+        self.sort_all(scratch);
         self.receive_left(scratch);
         self.sort_all(scratch);
         true
@@ -102,14 +107,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
         self.clear_gate();
         self.connection.encode(close, self.shared.clock.now(), &mut self.outbox.output);
-    }
-}
-
-/// The user name in a CONNECT; that of an exchange stands in data that only its method can read.
-fn user_of(question: &AuthRequest) -> Option<&str> {
-    match question {
-        AuthRequest::Credentials { username, .. } => username.as_deref(),
-        _ => None,
     }
 }
 

@@ -8,10 +8,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
 use super::certificate::Facts;
-use super::files::{self, FileProblem};
+use super::files;
 use super::names::{Named, Names};
 use super::{Expiry, provider};
 use crate::config::{ClientCertificates, Tls, TlsVersion};
+use crate::net::FileError;
 
 /// Everything that the files of a TLS listener hold, ready for handshakes.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Material {
     /// # Errors
     ///
     /// Everything that is wrong with any file.
-    pub fn read(tls: &Tls, protocol: &[u8]) -> Result<Self, Vec<FileProblem>> {
+    pub fn read(tls: &Tls, protocol: &[u8]) -> Result<Self, Vec<FileError>> {
         let provider = provider::crypto_provider(&tls.ciphers);
         let (mut problems, mut expiries) = (Vec::new(), Vec::new());
         let named = read_certificates(tls, &provider, &mut expiries, &mut problems);
@@ -81,7 +82,7 @@ fn read_certificates(
     tls: &Tls,
     provider: &CryptoProvider,
     expiries: &mut Vec<Expiry>,
-    problems: &mut Vec<FileProblem>,
+    problems: &mut Vec<FileError>,
 ) -> Vec<Named> {
     let mut named = Vec::new();
     for (index, path) in tls.cert.iter().enumerate() {
@@ -102,7 +103,7 @@ fn read_certificate(
     key_path: &Path,
     allow_readable_key: bool,
     provider: &CryptoProvider,
-) -> Result<(Named, Facts), Vec<FileProblem>> {
+) -> Result<(Named, Facts), Vec<FileError>> {
     let chain = files::certificates(path);
     let key = files::private_key(key_path, allow_readable_key);
     let (chain, key) = match (chain, key) {
@@ -110,11 +111,11 @@ fn read_certificate(
         (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
     };
     let facts = Facts::read(&chain[0])
-        .ok_or_else(|| vec![FileProblem::new(path, "its first certificate cannot be read")])?;
+        .ok_or_else(|| vec![FileError::new(path, "its first certificate cannot be read")])?;
     let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             let what = format!("is not the key of the certificate in {}", path.display());
-            vec![FileProblem::new(key_path, what)]
+            vec![FileError::new(key_path, what)]
         }
         error => vec![about(key_path, &error)],
     })?;
@@ -125,7 +126,7 @@ fn client_verifier(
     tls: &Tls,
     provider: &Arc<CryptoProvider>,
     expiries: &mut Vec<Expiry>,
-    problems: &mut Vec<FileProblem>,
+    problems: &mut Vec<FileError>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
     if tls.client_certificates == ClientCertificates::Off {
         return Some(WebPkiClientVerifier::no_client_auth());
@@ -146,14 +147,14 @@ fn client_verifier(
     };
     let file = tls.crl.first().or(tls.ca.first())?;
     let told =
-        |error: rustls::server::VerifierBuilderError| FileProblem::new(file, error.to_string());
+        |error: rustls::server::VerifierBuilderError| FileError::new(file, error.to_string());
     builder.build().map_err(|error| problems.push(told(error))).ok()
 }
 
 fn roots(
     paths: &[PathBuf],
     expiries: &mut Vec<Expiry>,
-    problems: &mut Vec<FileProblem>,
+    problems: &mut Vec<FileError>,
 ) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     for (path, certificate) in gather(paths, files::certificates, problems) {
@@ -170,8 +171,8 @@ fn roots(
 /// What each of the files holds, with the file.
 fn gather<'a, T>(
     paths: &'a [PathBuf],
-    read: impl Fn(&Path) -> Result<Vec<T>, FileProblem>,
-    problems: &mut Vec<FileProblem>,
+    read: impl Fn(&Path) -> Result<Vec<T>, FileError>,
+    problems: &mut Vec<FileError>,
 ) -> Vec<(&'a Path, T)> {
     let mut found = Vec::new();
     for path in paths {
@@ -183,6 +184,6 @@ fn gather<'a, T>(
     found
 }
 
-fn about(path: &Path, error: &rustls::Error) -> FileProblem {
-    FileProblem::new(path, error.to_string())
+fn about(path: &Path, error: &rustls::Error) -> FileError {
+    FileError::new(path, error.to_string())
 }

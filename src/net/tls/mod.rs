@@ -13,17 +13,16 @@ mod handshake;
 mod material;
 mod names;
 mod provider;
-mod stamp;
 
-pub use files::{FILE_BYTES_MAX, FileProblem};
+pub use files::FILE_BYTES_MAX;
 pub use handshake::handshake;
 pub use provider::crypto_provider;
 
 use crate::config;
+use crate::net::{FileError, Stamp};
 use crate::types::Timestamp;
 use certificate::Facts;
 use material::Material;
-use stamp::Stamp;
 
 /// What a listener shows of itself and asks of its clients, as its files were when they were last
 /// read without a problem.
@@ -69,8 +68,8 @@ impl Tls {
     /// # Errors
     ///
     /// Everything that is wrong with any of the files.
-    pub fn read(settings: config::Tls, protocol: &'static [u8]) -> Result<Self, Vec<FileProblem>> {
-        let stamp = Stamp::of(&settings);
+    pub fn read(settings: config::Tls, protocol: &'static [u8]) -> Result<Self, Vec<FileError>> {
+        let stamp = Stamp::of(files_of(&settings));
         let material = Mutex::new(Arc::new(Material::read(&settings, protocol)?));
         let watch = Mutex::new(Watch { read: stamp.clone(), seen: stamp });
         Ok(Self { settings, protocol, material, watch })
@@ -82,9 +81,9 @@ impl Tls {
     /// # Errors
     ///
     /// Everything that is wrong with any of the files; then all stays as it was.
-    pub fn reread(&self) -> Result<(), Vec<FileProblem>> {
+    pub fn reread(&self) -> Result<(), Vec<FileError>> {
         // Before reading: a change in between is noticed the next time.
-        let stamp = Stamp::of(&self.settings);
+        let stamp = Stamp::of(files_of(&self.settings));
         *self.watch.lock() = Watch { read: stamp.clone(), seen: stamp };
         let material = Arc::new(Material::read(&self.settings, self.protocol)?);
         *self.material.lock() = material;
@@ -94,7 +93,7 @@ impl Tls {
     /// Whether the files are no longer what they were when they were last read, and have not
     /// changed since this was last asked: whoever replaces a certificate and its key takes a moment.
     pub fn has_changed(&self) -> bool {
-        let now = Stamp::of(&self.settings);
+        let now = Stamp::of(files_of(&self.settings));
         let mut watch = self.watch.lock();
         let settled = watch.seen == now;
         watch.seen = now;
@@ -136,6 +135,10 @@ impl Expiry {
         let left = self.not_after.since(now);
         (left <= EXPIRY_WARNING).then(|| format!("expires in {} days", days(left)))
     }
+}
+
+fn files_of(tls: &config::Tls) -> impl Iterator<Item = &PathBuf> {
+    tls.cert.iter().chain(&tls.key).chain(&tls.ca).chain(&tls.crl)
 }
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ impl Client {
             return;
         }
         let retain_as_published = self.index == WATCHER;
-        let packet_id = self.storage.fresh_id();
+        let packet_id = self.storage.question_id();
         let filters = asked
             .iter()
             .map(|&(filter, qos)| {
@@ -258,7 +258,7 @@ impl Client {
         let filter = &filters[rng.index(filters.len())];
         self.storage.filters.remove(filter);
         ledger.unsubscribing(self.index, filter);
-        let packet_id = self.storage.fresh_id();
+        let packet_id = self.storage.question_id();
         let online = self.session.as_mut().expect("online");
         online.pending.insert(packet_id, Vec::new());
         let (filters, user_properties) = (vec![filter.as_str()], Vec::new());

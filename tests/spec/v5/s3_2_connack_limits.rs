@@ -92,6 +92,26 @@ fn a_packet_above_the_servers_maximum_packet_size_is_too_large() {
     client.expect_disconnect(PacketTooLarge);
 }
 
+// [MQTT-3.2.2-15]
+#[test]
+fn each_listener_holds_its_clients_to_the_maximum_packet_size_that_it_told_them() {
+    let world = World::with(|_, limits| limits.maximum_packet_size = 50);
+    let mut narrow = world.connect(V5, "narrow").open();
+    world.change_limits(|limits| limits.maximum_packet_size = 60);
+    let mut wide = world.connect(V5, "wide").open();
+    assert_eq!(narrow.connack.maximum_packet_size, Some(50));
+    assert_eq!(wide.connack.maximum_packet_size, Some(60));
+    narrow.subscribe("t", AtMostOnce);
+
+    wide.publish("t", [b'x'; 54], AtMostOnce);
+    assert_eq!(narrow.expect_message().payload.len(), 54, "it is no limit for the broker");
+    narrow.publish("t", [b'x'; 45], AtMostOnce);
+    narrow.expect_disconnect(PacketTooLarge);
+
+    wide.publish("t", [b'x'; 55], AtMostOnce);
+    wide.expect_disconnect(PacketTooLarge);
+}
+
 // [MQTT-3.2.2-16] [MQTT-3.1.3-6]
 #[test]
 fn an_assigned_client_identifier_belongs_to_no_other_session() {

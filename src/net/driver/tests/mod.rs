@@ -19,7 +19,6 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::auth::{Authenticator, NoCredentials};
 use crate::broker::{Broker, Settings};
-use crate::connection::Limits;
 use crate::net::PULL_BYTES_MAX;
 use stage::*;
 

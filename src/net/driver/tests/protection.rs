@@ -142,6 +142,72 @@ async fn the_clients_of_a_user_share_one_rate() {
 }
 
 #[tokio::test]
+async fn a_client_that_comes_back_finds_its_bucket_as_it_left_it() {
+    let server = paced(PaceLimits { messages: Some(two_at_once()), bytes: None });
+    let (mut client, task) = server.connected("c").await;
+    client.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
+    expect(&mut client, &PUBACK.repeat(3)).await;
+    end(task).await;
+
+    let (mut client, _task) = server.connected("c").await;
+    client.write_all(&PUBLISH_1).await.expect("room in the pipe");
+
+    nothing_comes(&mut client).await;
+    let (mut other, _task) = server.connected("other").await;
+    other.write_all(&PUBLISH_1).await.expect("open");
+    expect(&mut other, &PUBACK).await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_its_session_over_does_not_get_another_bucket() {
+    let server = paced(PaceLimits { messages: Some(two_at_once()), bytes: None });
+    let (mut old, _task) = server.connected("c").await;
+    old.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
+    expect(&mut old, &PUBACK.repeat(3)).await;
+
+    let (mut new, _task) = server.connected("c").await;
+    new.write_all(&PUBLISH_1).await.expect("room in the pipe");
+
+    nothing_comes(&mut new).await;
+}
+
+#[tokio::test]
+async fn what_comes_with_the_connect_of_a_client_that_owes_waits_its_turn() {
+    let messages = Some(Rate::new(10, SECOND, 1));
+    let server = paced(PaceLimits { messages, bytes: None });
+    let together = [&connect("c")[..], &PUBLISH_1.repeat(3), &PINGREQ].concat();
+    let (mut client, task) = server.open();
+    client.write_all(&together).await.expect("open");
+    expect(&mut client, &[&CONNACK[..], &PUBACK.repeat(3), &PINGRESP].concat()).await;
+    end(task).await;
+    let begun = server.shared.clock.now();
+
+    let (mut client, _task) = server.open();
+    client.write_all(&together).await.expect("open");
+
+    expect(&mut client, &CONNACK).await;
+    expect(&mut client, &[&PUBACK.repeat(3)[..], &PINGRESP].concat()).await;
+    let took = server.shared.clock.now().since(begun);
+    assert!(took >= Duration::from_millis(100), "two were owed, at ten a second: {took:?}");
+}
+
+#[tokio::test]
+async fn the_bucket_of_a_user_is_kept_while_no_client_of_it_is_there() {
+    let user_pace = PaceLimits { messages: Some(two_at_once()), bytes: None };
+    let doorkeeper = DoorkeeperSettings { user_pace, ..DoorkeeperSettings::unlimited() };
+    let server = TestServer::guarded(everybody_is("ann"), doorkeeper, DoorLimits::default());
+    let (mut one, task) = server.connected("one").await;
+    one.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
+    expect(&mut one, &PUBACK.repeat(3)).await;
+    end(task).await;
+
+    let (mut two, _task) = server.connected("two").await;
+    two.write_all(&PUBLISH_1).await.expect("room in the pipe");
+
+    nothing_comes(&mut two).await;
+}
+
+#[tokio::test]
 async fn a_user_has_so_many_clients_and_one_that_comes_back_is_not_one_more() {
     let doorkeeper =
         DoorkeeperSettings { user_connections_max: Some(1), ..DoorkeeperSettings::unlimited() };
@@ -196,6 +262,17 @@ fn guarded(doorkeeper: DoorkeeperSettings) -> TestServer {
 fn paced(pace: PaceLimits) -> TestServer {
     let door = DoorLimits { pace, ..DoorLimits::default() };
     TestServer::guarded(NoCredentials, DoorkeeperSettings::unlimited(), door)
+}
+
+/// Ends a connection that nobody reads.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    assert!(task.await.is_err(), "it was over already");
+}
+
+/// Two messages at once, and then as good as none.
+fn two_at_once() -> Rate {
+    Rate::new(1, Duration::from_secs(3_600), 2)
 }
 
 fn everybody_is(user: &'static str) -> impl Authenticator {

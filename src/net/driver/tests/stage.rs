@@ -5,6 +5,7 @@ use std::sync::{OnceLock, Weak};
 
 use super::*;
 use crate::auth::Authorizer;
+use crate::connection::Limits;
 use crate::net::{Clock, Door, DoorLimits, DoorkeeperSettings, Setup};
 use crate::store::{CommitSettings, Commits, Store};
 use crate::types::Lsn;
@@ -73,6 +74,13 @@ impl TestServer {
         Self { door: shared.doorkeeper.door(DoorLimits::default()), shared }
     }
 
+    /// The same server by another listener, which holds connections to these limits.
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        let door = DoorLimits { connection: Arc::new(limits), ..DoorLimits::default() };
+        let shared = Arc::clone(&self.shared);
+        Self { door: shared.doorkeeper.door(door), shared }
+    }
+
     pub fn driver<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> Driver<S> {
         let address = Some(PEER);
         let peer = PeerInfo { address, allow_anonymous: true, ..PeerInfo::default() };
@@ -102,7 +110,6 @@ impl TestServer {
 
 pub fn setup(authenticator: impl Authenticator + 'static) -> Setup {
     Setup {
-        limits: Limits::default(),
         durability: "memory",
         authenticator: Box::new(authenticator),
         authorizer: None,

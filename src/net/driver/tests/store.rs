@@ -4,6 +4,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::*;
 use crate::auth::{Access, Authorizer, Decision, Ruling};
+use crate::connection::Limits;
 use crate::journal::StoreState;
 use crate::net::Setup;
 use crate::request::{AuthAnswer, AuthRequest, Identity};
@@ -111,6 +112,29 @@ async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_n
     expect(&mut subscriber, &PUBLISH).await;
     server.shared.handle_shutdown();
     assert_eq!(read_to_end(&mut durable).await, [0x20, 2, 0, 3], "it was promised nothing");
+}
+
+#[tokio::test]
+async fn a_listener_that_promises_nothing_does_not_wait_for_the_store_and_the_other_one_does() {
+    let helper = Helper::default();
+    let careful = TestServer::with_store(
+        Box::new(helper.clone()),
+        CommitSettings::default(),
+        setup(NoCredentials),
+    );
+    let hasty = careful.with_limits(Limits { acknowledged_at_once: true, ..Limits::default() });
+    helper.set(Way::Slow);
+    let (mut one, _task) = careful.connected("careful").await;
+    let (mut other, _task) = hasty.connected("hasty").await;
+    let (publish, puback) = (b"\x33\x06\0\x01t\0\x01x", b"\x40\x02\0\x01");
+
+    one.write_all(&[&publish[..], &PINGREQ].concat()).await.expect("open");
+    expect(&mut one, &PINGRESP).await;
+    other.write_all(publish).await.expect("open");
+    expect(&mut other, puback).await;
+
+    helper.set(Way::Good);
+    expect(&mut one, puback).await;
 }
 
 /// A store whose ways can be changed.
