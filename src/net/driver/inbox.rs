@@ -1,8 +1,9 @@
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// Bytes that arrived and could not be taken yet: the first part of a packet. Holds no memory while
 /// there are none.
@@ -26,9 +27,11 @@ impl Inbox {
         buffer: &mut [u8],
         take: impl FnOnce(&[u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
-        // The start of a packet moves in front of the rest of it, unless it is already so much that
-        // the buffer would be too small for a good read.
-        let kept = if self.left.len() <= buffer.len() / 2 { self.left.len() } else { 0 };
+        let kept = self.left.len();
+        if kept > buffer.len() / 2 {
+            // The buffer would be too small for a good read.
+            return self.poll_gather(socket, cx, take);
+        }
         let mut read = ReadBuf::new(&mut buffer[kept..]);
         ready!(Pin::new(socket).poll_read(cx, &mut read))?;
         let new = read.filled().len();
@@ -37,13 +40,25 @@ impl Inbox {
             return Poll::Ready(Ok(0));
         }
 
-        if kept == self.left.len() {
-            buffer[..kept].copy_from_slice(&self.left);
-            let bytes = &buffer[..kept + new];
-            let taken = take(bytes);
-            self.keep(&bytes[taken..]);
-        } else {
-            self.left.extend_from_slice(&buffer[..new]);
+        // The start of a packet moves in front of the rest of it.
+        buffer[..kept].copy_from_slice(&self.left);
+        let bytes = &buffer[..kept + new];
+        let taken = take(bytes);
+        self.keep(&bytes[taken..]);
+        Poll::Ready(Ok(new))
+    }
+
+    /// Reads behind what was left, at most as much again: the rest of a large packet is not moved.
+    fn poll_gather<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: &mut S,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        self.left.reserve(self.left.len() / 2);
+        let new = ready!(pin!(socket.read_buf(&mut self.left)).poll(cx))?;
+        self.total += new as u64;
+        if new > 0 {
             let taken = take(&self.left);
             self.forget(taken);
         }
