@@ -37,7 +37,7 @@ pub struct Conn {
     /// Answers in the order of the requests, each with what must be durable before it is sent.
     pub replies: VecDeque<(Lsn, Outgoing)>,
     /// Reason codes in those among them that have one for each filter.
-    reasons: usize,
+    reasons: u32,
     /// PINGREQ that have not been answered.
     pub pings: u32,
     /// QoS 1 and 2 messages from the client that are unfinished: held against our receive maximum.
@@ -53,7 +53,7 @@ pub struct Conn {
     /// The last number it was put on the list of those waiting for the store with.
     pub waits_for: Lsn,
     /// Decided to end it; taken when it is told.
-    pub close: Option<(ReasonCode, &'static str)>,
+    pub close: Option<Box<(ReasonCode, &'static str)>>,
 }
 
 impl Conn {
@@ -96,7 +96,7 @@ impl Conn {
 
     /// Whether so many answers wait, by number or by size, that the client has to read first.
     pub fn owes_reading(&self, replies_max: usize) -> bool {
-        self.replies.len() + self.reasons / REASONS_PER_REPLY >= replies_max
+        self.replies.len() + self.reasons as usize / REASONS_PER_REPLY >= replies_max
     }
 
     pub fn add_ping(&mut self) {
@@ -110,9 +110,11 @@ impl Conn {
     }
 }
 
-fn reasons_in(reply: &Outgoing) -> usize {
+fn reasons_in(reply: &Outgoing) -> u32 {
     match reply {
-        Outgoing::SubAck { reasons, .. } | Outgoing::UnsubAck { reasons, .. } => reasons.len(),
+        Outgoing::SubAck { reasons, .. } | Outgoing::UnsubAck { reasons, .. } => {
+            reasons.len() as u32
+        }
         _ => 0,
     }
 }

@@ -48,7 +48,7 @@ impl Broker {
     ) -> usize {
         let Some(conn) = self.conns.get_mut(id) else { return 0 };
         let Some(key) = conn.session.take() else { return 0 };
-        conn.close = Some((reason, why));
+        conn.close = Some((reason, why).into());
         actions.wake.push(id);
         self.detach(key, now, actions)
     }

@@ -45,7 +45,7 @@ impl Broker {
         let more = match conn.session {
             None => {
                 let close = conn.close.take();
-                out.extend(close.map(|(reason, why)| Outgoing::Close { reason, why }));
+                out.extend(close.map(|told| Outgoing::Close { reason: told.0, why: told.1 }));
                 false
             }
             Some(key) if !greeted => {

@@ -47,7 +47,7 @@ pub struct Outbound {
     /// For messages before this one PUBREL has been sent again on this connection.
     released: usize,
     /// Unfinished exchanges among those: held against the client's receive maximum.
-    in_flight: usize,
+    in_flight: u32,
     /// Messages of the ring that this process has not sent.
     queued: usize,
     /// Their bytes.
@@ -64,7 +64,7 @@ pub struct Outbound {
     drop_gate: Lsn,
     /// Unfinished messages that came through a shared subscription, so that sessions without
     /// any need not look for them.
-    shared: usize,
+    shared: u32,
     arrivals: u64,
 }
 
@@ -79,7 +79,7 @@ impl Outbound {
         let dropped = self.make_room(qos, message.len(), limits)?;
         let arrival = self.arrivals;
         self.arrivals += 1;
-        self.shared += usize::from(group.is_some());
+        self.shared += u32::from(group.is_some());
         let (message, subscription_ids) = (message.clone(), subscription_ids.clone());
         if qos == QoS::AtMostOnce {
             let delivery =
@@ -140,7 +140,7 @@ impl Outbound {
 
     /// Messages that have been sent and are unfinished on this connection.
     pub fn in_flight(&self) -> usize {
-        self.in_flight
+        self.in_flight as usize
     }
 
     /// Bytes of messages that have not been sent.
@@ -199,7 +199,7 @@ impl Outbound {
             self.queued_bytes -= message.len();
         }
         entry.state = State::Done;
-        self.shared -= usize::from(entry.group.take().is_some());
+        self.shared -= u32::from(entry.group.take().is_some());
     }
 
     fn trim(&mut self) {

@@ -31,7 +31,7 @@ impl Outbound {
                     self.queued_bytes -= message.len();
                 }
                 entry.state = State::Released;
-                self.shared -= usize::from(entry.group.take().is_some());
+                self.shared -= u32::from(entry.group.take().is_some());
                 Ok((number, true))
             }
             (State::Released, _) => Ok((number, false)),
@@ -82,7 +82,7 @@ impl Outbound {
 
     pub(super) fn settle_in_flight(&mut self, index: usize) -> u64 {
         let number = self.ring.number(index);
-        self.in_flight -= usize::from(index < self.resent);
+        self.in_flight -= u32::from(index < self.resent);
         self.finish(index);
         self.trim();
         number

@@ -46,7 +46,7 @@ impl Outbound {
         }
         let Some(paged) = &mut self.paged else { return LetGo([front, VecDeque::new()]) };
         let (back, shared) = paged.extend_back(self.stored.end);
-        self.shared -= shared;
+        self.shared -= shared as u32;
         LetGo([front, back])
     }
 
@@ -133,7 +133,7 @@ impl Outbound {
             self.paged = Some(Box::new(Paged::before(entries)));
             return VecDeque::new();
         };
-        self.shared -= paged.extend_front(&entries);
+        self.shared -= paged.extend_front(&entries) as u32;
         entries
     }
 

@@ -31,7 +31,7 @@ impl Outbound {
         while self.resent < self.sent {
             let entry = self.ring.get(self.resent).expect("sent before");
             let Some(message) = entry.message() else {
-                self.in_flight += usize::from(matches!(entry.state, State::Released));
+                self.in_flight += u32::from(matches!(entry.state, State::Released));
                 self.resent += 1;
                 continue;
             };
@@ -43,7 +43,7 @@ impl Outbound {
                 self.gate_drops(context.recorded);
                 continue;
             }
-            let is_full = self.in_flight >= usize::from(context.receive_maximum);
+            let is_full = self.in_flight >= u32::from(context.receive_maximum);
             if is_full || entry.gate.max(self.drop_gate) > context.durable {
                 return None;
             }

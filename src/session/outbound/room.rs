@@ -38,7 +38,7 @@ impl Outbound {
     fn drop_oldest(&mut self, qos: QoS) -> Option<Option<u64>> {
         if qos == QoS::AtMostOnce {
             let delivery = self.direct.pop()?;
-            self.shared -= usize::from(delivery.group.is_some());
+            self.shared -= u32::from(delivery.group.is_some());
             return Some(None);
         }
         self.skip_holes();
@@ -48,7 +48,7 @@ impl Outbound {
             return Some(Some(number));
         }
         let (number, shared) = self.paged.as_mut()?.drop_oldest(self.sent_earlier)?;
-        self.shared -= usize::from(shared);
+        self.shared -= u32::from(shared);
         self.join_tail();
         Some(Some(number))
     }

@@ -18,7 +18,7 @@ impl Outbound {
             let Some(cause) = context.cause_to_drop(&next.message, QoS::AtMostOnce, ids) else {
                 break;
             };
-            self.shared -= usize::from(next.group.is_some());
+            self.shared -= u32::from(next.group.is_some());
             self.direct.pop();
             dropped.push(Dropped { number: None, cause });
         }
@@ -36,7 +36,7 @@ impl Outbound {
     pub(super) fn sendable_arrival(&self, context: &Context) -> Option<u64> {
         let entry = self.ring.get(self.sent)?;
         let may_go = self.resent == self.sent
-            && self.in_flight < usize::from(context.receive_maximum)
+            && self.in_flight < u32::from(context.receive_maximum)
             && self.ring.has_own_id(self.sent)
             && entry.number < self.reservation.before(context.durable)
             && entry.gate.max(self.drop_gate) <= context.durable;
@@ -69,7 +69,7 @@ impl Outbound {
 
     pub(super) fn send_direct(&mut self) -> Option<Outgoing> {
         let delivery = self.direct.pop()?;
-        self.shared -= usize::from(delivery.group.is_some());
+        self.shared -= u32::from(delivery.group.is_some());
         Some(Outgoing::Publish(Delivery {
             message: delivery.message,
             qos: QoS::AtMostOnce,

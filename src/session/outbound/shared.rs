@@ -40,7 +40,7 @@ impl Outbound {
     /// Takes out, in order, the messages of QoS 0 that came through shared subscriptions.
     pub fn take_shared_direct(&mut self) -> Vec<NewDelivery> {
         let taken = self.direct.take_shared();
-        self.shared -= taken.len();
+        self.shared -= taken.len() as u32;
         taken.into_iter().map(NewDelivery::from).collect()
     }
 
@@ -48,10 +48,10 @@ impl Outbound {
     fn remove(&mut self, number: u64) {
         let Some(index) = self.ring.position(number) else {
             let shared = self.paged.as_mut().is_some_and(|paged| paged.finish(number));
-            self.shared -= usize::from(shared);
+            self.shared -= u32::from(shared);
             return;
         };
-        self.in_flight -= usize::from(index < self.resent);
+        self.in_flight -= u32::from(index < self.resent);
         self.finish(index);
         self.trim();
     }
