@@ -41,6 +41,8 @@ section! {
         connect_bytes_max: u32 = 131_072, within 128..=CONNECT_BYTES_MAX as u64;
         /// Levels of a topic name or topic filter.
         topic_levels_max: usize = 201, within 1..=1_000;
+        /// Bytes of a topic name or topic filter.
+        topic_bytes_max: usize = 65_535, within 1..=65_535;
         /// Topics whose receivers are remembered, 32 MiB of them at most; 0 for none.
         cached_topics_max: usize = 16_384, within 0..=1_000_000;
         /// Bytes of a client identifier; 23 are every client's right.

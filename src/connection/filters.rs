@@ -20,7 +20,7 @@ pub(super) fn subscribe(
 pub(super) fn unsubscribe(packet: &Unsubscribe<'_>, limits: &Limits) -> Result<Request, Fault> {
     let filters = packet.filters.iter().map(|text| {
         let filter = parse_filter(text, limits)?;
-        Ok(if limits.has_too_many_levels(filter.topic_filter()) {
+        Ok(if limits.is_too_long(filter.topic_filter()) {
             Err(ReasonCode::TopicFilterInvalid)
         } else {
             Ok(filter)
@@ -49,7 +49,7 @@ fn read_filter(
         // CONNACK has told a client of 5.0, for which it is then a protocol error to ask.
         return if protocol.is_v5() { Err(Fault::new(reason, what)) } else { Ok(Err(reason)) };
     }
-    if limits.has_too_many_levels(filter.topic_filter()) {
+    if limits.is_too_long(filter.topic_filter()) {
         return Ok(Err(ReasonCode::TopicFilterInvalid));
     }
     Ok(Ok((filter, asked.options)))

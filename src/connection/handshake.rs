@@ -146,8 +146,11 @@ fn read_will(will: &LastWill<'_>, limits: &Limits) -> Result<Will, Fault> {
     if will.retain && !limits.retain_available {
         return Err(Fault::new(ReasonCode::RetainNotSupported, "will is to be retained"));
     }
-    if limits.has_too_many_levels(will.topic) {
-        return Err(Fault::new(ReasonCode::TopicNameInvalid, "will topic has too many levels"));
+    if limits.is_too_long(will.topic) {
+        return Err(Fault::new(
+            ReasonCode::TopicNameInvalid,
+            "will topic has too many levels or bytes",
+        ));
     }
     if limits.check_payload_format && claims_utf8(will) && str::from_utf8(will.payload).is_err() {
         let what = "will payload is not UTF-8 as claimed";

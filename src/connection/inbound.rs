@@ -136,8 +136,8 @@ fn unacceptable(
     name: &str,
     limits: &Limits,
 ) -> Option<(ReasonCode, &'static str)> {
-    if limits.has_too_many_levels(name) {
-        return Some((ReasonCode::TopicNameInvalid, "topic name has too many levels"));
+    if limits.is_too_long(name) {
+        return Some((ReasonCode::TopicNameInvalid, "topic name has too many levels or bytes"));
     }
     let claimed = limits.check_payload_format && packet.properties.payload_is_utf8;
     (claimed && str::from_utf8(packet.payload).is_err())

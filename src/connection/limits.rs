@@ -29,6 +29,8 @@ pub struct Limits {
     pub allow_zero_length_client_id: bool,
     /// How many levels a topic name or a topic filter may have.
     pub topic_levels_max: usize,
+    /// How many bytes a topic name or a topic filter may have.
+    pub topic_bytes_max: usize,
     /// The largest CONNECT, and the largest AUTH before CONNACK, in bytes; at most
     /// [`CONNECT_BYTES_MAX`].
     pub connect_bytes_max: usize,
@@ -78,6 +80,7 @@ impl Default for Limits {
             check_payload_format: false,
             allow_zero_length_client_id: true,
             topic_levels_max: TOPIC_LEVELS_USUAL,
+            topic_bytes_max: usize::from(u16::MAX),
             connect_bytes_max: CONNECT_BYTES_MAX,
             client_id_bytes_max: 65_535,
             acknowledged_at_once: false,
@@ -103,9 +106,9 @@ impl Limits {
         self.packet_bytes_max().min(self.connect_bytes_max)
     }
 
-    /// Whether `text`, a topic name or filter, has more levels than allowed: it is refused.
-    pub(super) fn has_too_many_levels(&self, text: &str) -> bool {
-        has_more_levels(text, self.topic_levels_max)
+    /// Whether `text`, a topic name or filter, has more levels or bytes than allowed: it is refused.
+    pub(super) fn is_too_long(&self, text: &str) -> bool {
+        text.len() > self.topic_bytes_max || has_more_levels(text, self.topic_levels_max)
     }
 
     /// Whether `text` has more levels than allowed here and anywhere else. Nobody comes to that by

@@ -113,6 +113,7 @@ pub fn connection(config: &Config, listener: &Listener) -> Limits {
         check_payload_format: mqtt.check_payload_format,
         allow_zero_length_client_id: mqtt.allow_empty_client_id,
         topic_levels_max: limits.topic_levels_max,
+        topic_bytes_max: limits.topic_bytes_max,
         connect_bytes_max: to_usize(u64::from(limits.connect_bytes_max)),
         client_id_bytes_max: limits.client_id_bytes_max,
         acknowledged_at_once: level == config::Durability::Memory,

@@ -216,6 +216,17 @@ fn topics_have_no_more_levels_than_the_maximum() {
 }
 
 #[test]
+fn topics_have_no_more_bytes_than_the_maximum() {
+    let world = World::with(|_, limits| limits.topic_bytes_max = 5);
+    let mut client = world.connect(V5, "client").open();
+    assert_eq!(client.subscribe("a/b/#", AtMostOnce), ReasonCode::Success);
+    assert_eq!(client.subscribe("$share/g/a/b/#", AtMostOnce), ReasonCode::Success);
+    assert_eq!(client.subscribe("a/bc/#", AtMostOnce), ReasonCode::TopicFilterInvalid);
+    assert_eq!(client.publish("x/b/c", "", AtLeastOnce), ReasonCode::NoMatchingSubscribers);
+    assert_eq!(client.publish("x/b/cd", "", AtLeastOnce), ReasonCode::TopicNameInvalid);
+}
+
+#[test]
 fn a_client_identifier_is_no_longer_than_the_maximum() {
     let world = World::with(|_, limits| limits.client_id_bytes_max = 23);
     world.connect(V311, &"x".repeat(23)).open();
