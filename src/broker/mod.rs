@@ -4,6 +4,7 @@
 
 mod acknowledge;
 mod backlog;
+mod certificate_sys;
 mod clock;
 mod connect;
 mod conns;

@@ -14,6 +14,8 @@ pub(super) struct Sys {
     pub store: Option<StoreReport>,
     /// What is known of the limits.
     pub guard: Option<GuardReport>,
+    /// When certificates end.
+    pub certificates: Values,
     started: Timestamp,
     interval_secs: u32,
     next: Option<Timestamp>,
@@ -51,6 +53,7 @@ impl Sys {
         Self {
             store: None,
             guard: None,
+            certificates: Values::new(),
             started: now,
             interval_secs,
             next: (interval_secs > 0).then_some(now),
@@ -171,6 +174,7 @@ impl Broker {
         values.extend(stats.dropped.by_cause().map(dropped));
         values.extend(self.sys.store.iter().flat_map(|report| store_sys::values(report, stats)));
         values.extend(self.sys.guard.iter().flat_map(|report| guard_sys::values(report, stats)));
+        values.extend_from_slice(&self.sys.certificates);
         for ((name, _), Load(averages)) in LOADS.iter().zip(&self.sys.loads) {
             for (average, minutes) in averages.iter().zip(MINUTES) {
                 values.push((format!("load/{name}/{minutes}min"), format!("{average:.2}")));

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use super::shared::Link;
 use super::{Shared, WakeCell};
 use crate::broker::Pause;
-use crate::types::ConnId;
+use crate::types::{ConnId, Timestamp};
 
 /// Connections that are told together under one hold of the broker's lock.
 const TOLD_PER_HOLD: usize = 512;
@@ -55,6 +55,11 @@ impl Shared {
     pub fn note_memory(&self, bytes: u64, held_bytes: u64) {
         let short = self.doorkeeper.note_memory(bytes, held_bytes);
         self.act(|core, now, actions| core.broker.handle_memory_short(short, now, actions));
+    }
+
+    /// Takes note of when the first certificate of each listener ends.
+    pub fn note_certificates(&self, ends: &[(String, Timestamp)]) {
+        self.act(|core, now, _| core.broker.handle_certificates(ends, now));
     }
 
     /// How long it takes to get at the broker.

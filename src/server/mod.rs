@@ -157,7 +157,7 @@ impl Server {
         let Self { runtime, listeners, shared, reloader, config, supervisor } = self;
         let end = runtime.block_on(async {
             let mut tasks = JoinSet::new();
-            let tls = TlsReloader::start(&listeners, shared.clock);
+            let tls = TlsReloader::start(&listeners, &shared);
             let tls = tls.inspect_err(|error| {
                 tracing::error!(%error, "certificates are not read again");
             });

@@ -1,6 +1,6 @@
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -9,8 +9,9 @@ use super::listeners::Bound;
 use super::signals::Hangups;
 use super::supervisor::Supervisor;
 use crate::identity::Reloader;
-use crate::net::Clock;
 use crate::net::tls::Tls;
+use crate::net::{Clock, Shared};
+use crate::types::Timestamp;
 
 /// How often the files of TLS listeners are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -51,16 +52,18 @@ struct Watched {
 }
 
 impl TlsReloader {
-    /// Watches the files of `listeners`, and warns of certificates that are about to end.
+    /// Watches the files of `listeners`, warns of certificates that are about to end, and tells `shared`
+    /// when they do, for as long as that is there.
     ///
     /// # Errors
     ///
     /// The system gives no thread.
-    pub fn start(listeners: &[Bound], clock: Clock) -> io::Result<Self> {
+    pub fn start(listeners: &[Bound], shared: &Arc<Shared>) -> io::Result<Self> {
         let watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
         let (orders, ordered) = sync_channel(1);
         if !watched.is_empty() {
-            let watch = move || watch(&watched, &ordered, clock);
+            let (clock, shared) = (shared.clock, Arc::downgrade(shared));
+            let watch = move || watch(&watched, &ordered, clock, &shared);
             std::thread::Builder::new().name("fulmar-tls".into()).spawn(watch)?;
         }
         Ok(Self(orders))
@@ -76,10 +79,16 @@ impl TlsReloader {
     }
 }
 
-fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock) {
+fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock, shared: &Weak<Shared>) {
     watched.iter().for_each(|watched| watched.remind(clock));
+    let mut told = Vec::new();
     let mut reminded = clock.now();
     loop {
+        let ends: Vec<_> = watched.iter().filter_map(Watched::end).collect();
+        if let (Some(shared), true) = (shared.upgrade(), ends != told) {
+            shared.note_certificates(&ends);
+            told = ends;
+        }
         let all = match ordered.recv_timeout(INTERVAL) {
             Ok(done) => Some(done),
             Err(RecvTimeoutError::Timeout) => None,
@@ -99,6 +108,12 @@ impl Watched {
     fn of(bound: &Bound) -> Option<Self> {
         let tls = bound.tls.clone()?;
         Some(Self { listener: bound.name().into(), tls })
+    }
+
+    /// The name of the listener, and when the first of its certificates ends.
+    fn end(&self) -> Option<(String, Timestamp)> {
+        let ends = self.tls.expiries().into_iter().map(|expiry| expiry.not_after);
+        Some((self.listener.clone(), ends.min()?))
     }
 
     fn reload(&self, clock: Clock) {

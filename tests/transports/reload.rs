@@ -1,5 +1,7 @@
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -125,6 +127,23 @@ fn a_certificate_near_its_end_is_warned_about() {
 }
 
 #[test]
+fn sys_tells_when_certificates_end_and_when_that_has_changed() {
+    let wish = |days| Wish { to: days, ..Wish::server("localhost") };
+    let (authority, broker) = stage(&wish(40));
+    let mut client = client::tls(broker.address("it"), &authority.ca());
+    introduce(&mut client, "asks");
+    let filter = b"$SYS/broker/certificates/it/not_after";
+    let head = [0x82, filter.len() as u8 + 5, 0, 1, 0, filter.len() as u8];
+    client.write_all(&[&head, &filter[..], &[0]].concat()).expect("open");
+    client::expect(&mut client, &[0x90, 3, 0, 1, 0]);
+
+    assert_eq!(days_until(&end_told(&mut client)), 40);
+    authority.make(&wish(50));
+
+    assert_eq!(days_until(&end_told(&mut client)), 50);
+}
+
+#[test]
 fn a_key_that_everybody_can_read_is_refused_unless_that_is_said_to_be_right() {
     let authority = Authority::new();
     let Identity { cert, key } = authority.localhost();
@@ -159,6 +178,21 @@ fn stage(wish: &Wish) -> (Authority, Broker) {
     let identity = authority.make(wish);
     let broker = Broker::start(&mqtts(&identity.cert, &identity.key, ""));
     (authority, broker)
+}
+
+/// The payload of the next PUBLISH, whose topic is the one that was subscribed to.
+fn end_told(client: &mut impl Read) -> String {
+    let mut head = [0; 4];
+    client.read_exact(&mut head).expect("a PUBLISH");
+    assert_eq!(head[0] & !1, 0x30, "QoS 0, retained or not: {head:?}");
+    let mut rest = vec![0; usize::from(head[1]) - 2];
+    client.read_exact(&mut rest).expect("all of it");
+    String::from_utf8(rest.split_off(usize::from(head[3]))).expect("digits")
+}
+
+fn days_until(end: &str) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    (end.parse::<u64>().expect("seconds") - now).div_ceil(24 * 3_600)
 }
 
 /// The certificate that the broker shows to a new connection.
