@@ -54,7 +54,9 @@ impl Broker {
     pub(super) fn count_backlog(&mut self, key: SessionKey) {
         let session = &mut self.sessions[key];
         let messages = session.outbound.backlog().map_or(0, |backlog| backlog.messages);
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
         let counted = std::mem::replace(&mut session.backlog_counted, messages);
-        self.stats.backlog_messages = self.stats.backlog_messages - counted + messages;
+        let others = self.stats.backlog_messages - u64::from(counted);
+        self.stats.backlog_messages = others + u64::from(messages);
     }
 }

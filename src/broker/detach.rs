@@ -195,7 +195,7 @@ impl Broker {
 
         let session = self.sessions.remove(key);
         self.guards.remove(key);
-        self.stats.backlog_messages -= session.backlog_counted;
+        self.stats.backlog_messages -= u64::from(session.backlog_counted);
         if let Some(at) = session.ends_at {
             self.timers.cancel(at, Timer::SessionEnd(key));
         }

@@ -49,7 +49,7 @@ pub struct Session {
     /// Messages for the client.
     pub outbound: Outbound,
     /// How many messages the broker has last counted in its backlog.
-    pub backlog_counted: u64,
+    pub backlog_counted: u32,
     /// The will of the connection that it has, or one whose delay is running.
     pub will: Option<Box<Will>>,
     /// When the will is due, while its delay is running.
