@@ -78,34 +78,12 @@ impl PublishHead<'_> {
     /// Appends everything up to the payload, unless the whole packet would have more than `max` bytes:
     /// whether it did.
     pub fn encode_within(&self, max: usize, protocol: Protocol, out: &mut Vec<u8>) -> bool {
-        let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
-        let remaining_len = self.remaining_len(properties_len, protocol);
-        let fits = 1 + varint_len(remaining_len) + remaining_len <= max;
-        if fits {
-            self.put(properties_len, remaining_len, protocol, out);
+        let (properties_len, remaining_len) = self.lengths(protocol);
+        let header_len = 1 + varint_len(remaining_len);
+        if header_len + remaining_len > max {
+            return false;
         }
-        fits
-    }
-
-    /// Appends everything up to the payload.
-    ///
-    /// Panics if [`Self::packet_len`] is above [`super::PACKET_LEN_MAX`], if the topic is longer than
-    /// 65,535 bytes, and if a packet identifier is missing in QoS 1 or 2. In QoS 0 there is none
-    /// (`[MQTT-2.2.1-2]`): one that is given goes unsaid.
-    pub fn encode(&self, protocol: Protocol, out: &mut Vec<u8>) {
-        let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
-        let remaining_len = self.remaining_len(properties_len, protocol);
-        self.put(properties_len, remaining_len, protocol, out);
-    }
-
-    fn put(
-        &self,
-        properties_len: usize,
-        remaining_len: usize,
-        protocol: Protocol,
-        out: &mut Vec<u8>,
-    ) {
-        out.reserve(1 + varint_len(remaining_len) + remaining_len - self.payload_len);
+        out.reserve(header_len + remaining_len - self.payload_len);
         out.push(packet_type::PUBLISH << 4 | self.flags());
         put_varint(out, remaining_len);
         put_binary(out, self.topic);
@@ -116,13 +94,22 @@ impl PublishHead<'_> {
             put_varint(out, properties_len);
             self.encode_properties(out);
         }
+        true
+    }
+
+    /// Appends everything up to the payload.
+    ///
+    /// Panics if [`Self::packet_len`] is above [`super::PACKET_LEN_MAX`], if the topic is longer than
+    /// 65,535 bytes, and if a packet identifier is missing in QoS 1 or 2. In QoS 0 there is none
+    /// (`[MQTT-2.2.1-2]`): one that is given goes unsaid.
+    pub fn encode(&self, protocol: Protocol, out: &mut Vec<u8>) {
+        self.encode_within(usize::MAX, protocol, out);
     }
 
     /// Bytes of the whole packet, payload included; what a maximum packet size is held against.
     /// Above [`super::PACKET_LEN_MAX`] there is no such packet.
     pub fn packet_len(&self, protocol: Protocol) -> usize {
-        let properties_len = if protocol.is_v5() { self.properties_len() } else { 0 };
-        let remaining_len = self.remaining_len(properties_len, protocol);
+        let (_, remaining_len) = self.lengths(protocol);
         1 + varint_len(remaining_len) + remaining_len
     }
 
@@ -131,11 +118,15 @@ impl PublishHead<'_> {
         flag(self.dup, DUP) | self.qos.bits() << 1 | flag(self.retain, RETAIN)
     }
 
-    fn remaining_len(&self, properties_len: usize, protocol: Protocol) -> usize {
+    /// The length of the properties, and the remaining length.
+    fn lengths(&self, protocol: Protocol) -> (usize, usize) {
         let id_len = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
-        let section_len =
-            if protocol.is_v5() { varint_len(properties_len) + properties_len } else { 0 };
-        2 + self.topic.len() + id_len + section_len + self.payload_len
+        let (mut properties_len, mut section_len) = (0, 0);
+        if protocol.is_v5() {
+            properties_len = self.properties_len();
+            section_len = varint_len(properties_len) + properties_len;
+        }
+        (properties_len, 2 + self.topic.len() + id_len + section_len + self.payload_len)
     }
 
     fn properties_len(&self) -> usize {
