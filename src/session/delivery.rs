@@ -192,14 +192,6 @@ impl Context<'_> {
     }
 }
 
-impl<'a> From<&'a NewDelivery> for Offer<'a> {
-    fn from(new: &'a NewDelivery) -> Self {
-        let NewDelivery { message, qos, retain, subscription_ids, gate, group } = new;
-        let (qos, retain, gate, group) = (*qos, *retain, *gate, *group);
-        Self { message, qos, retain, subscription_ids, gate, group }
-    }
-}
-
 impl From<Unacknowledged> for NewDelivery {
     fn from(waiting: Unacknowledged) -> Self {
         let Unacknowledged { message, retain, subscription_ids, gate, group, .. } = waiting;

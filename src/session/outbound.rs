@@ -70,12 +70,8 @@ pub struct Outbound {
 
 impl Outbound {
     /// Queues a message, or says that there is no room for it.
-    pub fn offer<'a>(
-        &mut self,
-        new: impl Into<Offer<'a>>,
-        limits: QueueLimits,
-    ) -> Result<Offered, QueueFull> {
-        let Offer { message, qos, retain, subscription_ids, gate, group } = new.into();
+    pub fn offer(&mut self, new: Offer<'_>, limits: QueueLimits) -> Result<Offered, QueueFull> {
+        let Offer { message, qos, retain, subscription_ids, gate, group } = new;
         let dropped = self.make_room(qos, message.len(), limits)?;
         let arrival = self.arrivals;
         self.arrivals += 1;
