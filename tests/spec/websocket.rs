@@ -1,4 +1,5 @@
-//! A server that speaks MQTT over WebSocket, and a client that sends what the test says.
+//! A server that speaks MQTT over WebSocket, a client that sends what the test says, and the stories of
+//! section 6, which are the same in every version.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -13,6 +14,52 @@ pub struct Server(Running);
 
 /// An open WebSocket of a client.
 pub struct Client(tungstenite::WebSocket<TcpStream>);
+
+const PINGREQ: &[u8] = b"\xc0\0";
+const PINGRESP: &[u8] = b"\xd0\0";
+
+/// A text frame behind this CONNECT.
+pub fn expect_text_to_close(connect: &[u8]) {
+    let server = Server::start();
+    let mut client = server.client();
+    client.send(&[connect, PINGREQ].concat());
+    client.receive_until(PINGRESP);
+
+    client.send_text("text");
+
+    client.expect_close();
+}
+
+/// This CONNECT and more in frames of every size.
+pub fn expect_frames_to_be_no_packets(connect: &[u8]) {
+    let server = Server::start();
+    let bytes = [connect, &PINGREQ.repeat(3)].concat();
+    for chunk in 1..=bytes.len() {
+        let mut client = server.client();
+
+        bytes.chunks(chunk).for_each(|part| client.send(part));
+
+        let answer = client.receive_until(&PINGRESP.repeat(3));
+        assert_eq!(answer[0], 0x20, "CONNACK, in frames of {chunk} bytes");
+    }
+}
+
+/// Subprotocols without `mqtt`.
+pub fn expect_others_to_be_refused() {
+    let server = Server::start();
+    for subprotocols in [None, Some("chat"), Some("mqttx, amqp")] {
+        assert_eq!(server.open(subprotocols).err(), Some(400), "{subprotocols:?}");
+    }
+}
+
+/// Subprotocols with `mqtt`.
+pub fn expect_mqtt_to_be_chosen() {
+    let server = Server::start();
+    for subprotocols in ["mqtt", "chat, mqtt"] {
+        let (_, chosen) = server.open(Some(subprotocols)).expect("opened");
+        assert_eq!(chosen, "mqtt", "{subprotocols}");
+    }
+}
 
 impl Server {
     pub fn start() -> Self {
