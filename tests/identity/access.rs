@@ -55,12 +55,7 @@ fn rules_have_their_say_as_well() {
 
 #[test]
 fn an_answer_is_remembered_until_a_hangup() {
-    let open = Arc::new(AtomicBool::new(true));
-    let says = Arc::clone(&open);
-    let server = Server::start(move |_| {
-        let result = if says.load(Ordering::SeqCst) { "allow" } else { "deny" };
-        (200, json!({ "result": result }))
-    });
+    let (open, server) = switched();
     let broker = asking(server.port, "");
     let mut client = Client::connected(broker.address(), V5, nobody());
     assert_eq!((client.publish("t", "x"), client.publish("t", "x")), (0x10, 0x10));
@@ -76,12 +71,7 @@ fn an_answer_is_remembered_until_a_hangup() {
 
 #[test]
 fn what_was_taken_before_it_was_denied_is_not_refused_any_more() {
-    let open = Arc::new(AtomicBool::new(true));
-    let says = Arc::clone(&open);
-    let server = Server::start(move |_| {
-        let result = if says.load(Ordering::SeqCst) { "allow" } else { "deny" };
-        (200, json!({ "result": result }))
-    });
+    let (open, server) = switched();
     let broker = asking(server.port, "");
     let given = Given { session_secs: Some(100), ..nobody() };
     let mut client = Client::connected(broker.address(), V5, given);
@@ -200,6 +190,17 @@ fn callout(port: u16) -> Callout {
         cache_time: Duration::from_secs(60),
     };
     Callout::start(options, [7; 32], Clock::start()).expect("threads")
+}
+
+/// A server that allows everything, and denies it once the switch is off.
+fn switched() -> (Arc<AtomicBool>, Server) {
+    let open = Arc::new(AtomicBool::new(true));
+    let says = Arc::clone(&open);
+    let server = Server::start(move |_| {
+        let result = if says.load(Ordering::SeqCst) { "allow" } else { "deny" };
+        (200, json!({ "result": result }))
+    });
+    (open, server)
 }
 
 async fn login(callout: Callout) -> Verdict {

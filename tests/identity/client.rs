@@ -32,6 +32,12 @@ pub struct Given<'a> {
     pub session_secs: Option<u32>,
 }
 
+/// The data of an authentication method, by a client called `c`.
+pub fn by_method<'a>(method: &'a str, data: &'a str) -> Given<'a> {
+    let (method, data) = (Some(method), Some(data.as_bytes()));
+    Given { client_id: "c", method, data, ..Given::default() }
+}
+
 /// User name and password, by a client called `c`.
 pub fn login<'a>(username: &'a str, password: &'a str) -> Given<'a> {
     Given {

@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
 use crate::broker::{Broker, Files, refusal};
-use crate::client::{Client, Given, V5, V311, login};
+use crate::client::{Client, Given, V5, V311, by_method, login};
 use crate::keys::{SECRET, now_secs, pair, secret_token, token, token_with};
 
 const PUBLIC: [Algorithm; 6] = [
@@ -134,12 +134,7 @@ fn the_end_of_a_token_is_the_end_of_its_connection() {
 fn a_token_is_renewed_by_authenticating_again() {
     let (_files, broker) = with_secret("jwt_leeway_secs = 0");
     let first = secret_token(json!({ "exp": now_secs() + 3 }));
-    let given = Given {
-        client_id: "c",
-        method: Some("JWT"),
-        data: Some(first.as_bytes()),
-        ..Given::default()
-    };
+    let given = by_method("JWT", &first);
     let mut client = Client::connected(broker.address(), V5, given);
 
     let second = secret_token(json!({}));

@@ -5,7 +5,7 @@ use fulmar::types::ReasonCode::{ReAuthenticate, Success};
 use serde_json::json;
 
 use crate::broker::{Broker, Files};
-use crate::client::{Client, Given, V5, V311, login};
+use crate::client::{Client, Given, V5, V311, by_method, login};
 use crate::keys::{SECRET, secret_token};
 
 const BOTH: [Protocol; 2] = [V5, V311];
@@ -123,12 +123,7 @@ fn new_rules_hold_for_those_who_are_there() {
 fn who_authenticates_again_may_do_what_the_new_credentials_say() {
     let (_files, broker) = broker("", "");
     let first = secret_token(json!({ "publish": ["a"], "subscribe": ["a"] }));
-    let given = Given {
-        client_id: "c",
-        method: Some("JWT"),
-        data: Some(first.as_bytes()),
-        ..Given::default()
-    };
+    let given = by_method("JWT", &first);
     let mut client = Client::connected(broker.address(), V5, given);
     assert_eq!((client.publish("a", "x"), client.publish("b", "x")), (0x10, 0x87));
     assert_eq!((client.subscribe("a"), client.subscribe("b")), (0, 0x87));
@@ -145,12 +140,7 @@ fn who_authenticates_again_may_do_what_the_new_credentials_say() {
 fn who_leaves_a_group_by_authenticating_again_reads_what_the_others_read() {
     let (_files, broker) = broker("", RULES);
     let token = secret_token(json!({ "groups": ["visitors"] }));
-    let given = Given {
-        client_id: "c",
-        method: Some("JWT"),
-        data: Some(token.as_bytes()),
-        ..Given::default()
-    };
+    let given = by_method("JWT", &token);
     let mut client = Client::connected(broker.address(), V5, given);
     assert_eq!(client.subscribe("#"), 0);
     let mut ann = user(&broker, V5, "ann", &[]);
