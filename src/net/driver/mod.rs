@@ -234,17 +234,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Whether there was a question, answered now, behind which more may be received.
     fn sort(&mut self, scratch: &mut Scratch) -> bool {
         let mut asked = false;
-        // Nobody is asked about its requests, and nothing counts them.
-        let mut is_free = self.gate.is_none() && self.member.is_none();
         while let Some(input) = scratch.inputs.pop_front() {
-            match input {
-                Input::Request(request) if is_free => scratch.visit.requests.push_back(request),
-                input => {
-                    if let Some(input) = self.let_through(input) {
-                        asked |= self.sort_one(input, scratch);
-                    }
-                    is_free = self.gate.is_none() && self.member.is_none();
-                }
+            if let Some(input) = self.let_through(input) {
+                asked |= self.sort_one(input, scratch);
             }
         }
         asked
