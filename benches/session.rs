@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fulmar::request::Outgoing;
-use fulmar::session::{Context, Inbound, Offer, Outbound, QueueLimits, QueueRule};
+use fulmar::session::{Context, Inbound, Outbound, QueueLimits, QueueRule, Terms};
 use fulmar::types::{
     InboundId, Lsn, Message, MessageHead, OutboundId, PacketId, Protocol, QoS, SubscriptionIds,
     Timestamp,
@@ -25,7 +25,7 @@ fn rounds(criterion: &mut Criterion) {
         let mut outbound = Outbound::default();
         let message = message(qos);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| round(&mut outbound, offer(&message)));
+            bencher.iter(|| round(&mut outbound, &message));
         });
     }
     let mut inbound = Inbound::default();
@@ -34,9 +34,9 @@ fn rounds(criterion: &mut Criterion) {
     });
 }
 
-fn round(outbound: &mut Outbound, new: Offer<'_>) {
+fn round(outbound: &mut Outbound, message: &Message) {
     for _ in 0..BURST {
-        outbound.offer(black_box(new), LIMITS).expect("room");
+        outbound.offer(black_box(message.clone()), terms(message), LIMITS).expect("room");
     }
     let sent: Vec<OutboundId> = std::iter::from_fn(|| poll(outbound)).flatten().collect();
     let qos_2 = sent.iter().filter(|id| outbound.handle_puback(**id).is_err());
@@ -86,9 +86,8 @@ fn message(qos: QoS) -> Message {
     Message::new(head, "site/7/room/12/temperature", &[], &[b'x'; 64])
 }
 
-fn offer(message: &Message) -> Offer<'_> {
-    Offer {
-        message,
+fn terms(message: &Message) -> Terms<'static> {
+    Terms {
         qos: message.qos(),
         retain: false,
         subscription_ids: &SubscriptionIds::None,

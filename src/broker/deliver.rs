@@ -1,70 +1,90 @@
 use super::{Actions, Broker, wake_session};
 use crate::journal::Change;
-use crate::session::{Offer, Offered, QueueFull, QueueLimits};
-use crate::types::{Lsn, QoS, SessionKey};
+use crate::session::{Offered, QueueFull, QueueLimits, Terms};
+use crate::types::{Lsn, Message, QoS, SessionKey};
 
 impl Broker {
-    /// Queues a message for one session; returns what must be durable before it is acknowledged.
+    /// Queues messages for one session; returns what must be durable before they are acknowledged.
     pub(super) fn deliver(
         &mut self,
         key: SessionKey,
-        new: Offer<'_>,
+        messages: impl ExactSizeIterator<Item = Message>,
+        terms: Terms<'_>,
         actions: &mut Actions,
     ) -> Lsn {
         let offline = self.sessions[key].conn.is_none();
-        if offline && new.qos == QoS::AtMostOnce && !self.settings.queue_qos0_offline {
-            self.stats.dropped.offline += 1;
+        if offline && terms.qos == QoS::AtMostOnce && !self.settings.queue_qos0_offline {
+            self.stats.dropped.offline += messages.len() as u64;
             return Lsn::NONE;
         }
-        if self.is_too_much_for(key, new.qos) {
-            self.stats.dropped.queue_full += 1;
+        if self.is_too_much_for(key, terms.qos) {
+            self.stats.dropped.queue_full += messages.len() as u64;
             return Lsn::NONE;
         }
-        self.queue(key, new, self.settings.queue, actions)
+        self.queue(key, messages, terms, self.settings.queue, actions)
     }
 
-    /// Queues a message within `limits`, records it if the session is durable, and wakes its
+    /// Queues messages within `limits`, records them if the session is durable, and wakes its
     /// connection.
     pub(super) fn queue(
         &mut self,
         key: SessionKey,
-        mut new: Offer<'_>,
+        messages: impl Iterator<Item = Message>,
+        mut terms: Terms<'_>,
         limits: QueueLimits,
         actions: &mut Actions,
     ) -> Lsn {
-        let session = &mut self.sessions[key];
-        let durable = session.is_durable() && new.qos > QoS::AtMostOnce;
-        let current = self.journal.current();
-        if durable && new.qos == QoS::ExactlyOnce {
+        let durable = self.sessions[key].is_durable() && terms.qos > QoS::AtMostOnce;
+        if durable && terms.qos == QoS::ExactlyOnce {
             // It must not be seen under a packet id that a crash could take back.
-            new.gate = new.gate.max(current);
+            terms.gate = terms.gate.max(self.journal.current());
         }
-        let offered = session.outbound.offer(new, limits);
-        let (number, dropped) = match offered {
-            Ok(Offered { number, dropped }) => (Some(number), dropped),
-            Err(QueueFull { dropped }) => (None, dropped),
-        };
-        if !dropped.is_empty() {
-            self.settle_oldest(key, &dropped);
+        let (mut some_queued, mut recorded) = (false, Lsn::NONE);
+        for message in messages {
+            let recordable = durable.then(|| message.clone());
+            let offered = self.sessions[key].outbound.offer(message, terms, limits);
+            let (number, dropped) = match offered {
+                Ok(Offered { number, dropped }) => (Some(number), dropped),
+                Err(QueueFull { dropped }) => (None, dropped),
+            };
+            if !dropped.is_empty() {
+                self.settle_oldest(key, &dropped);
+            }
+            let Some(number) = number else {
+                self.stats.dropped.queue_full += 1;
+                continue;
+            };
+            some_queued = true;
+            if let (Some(number), Some(message)) = (number, recordable) {
+                recorded = self.record_queued(key, number, message, terms);
+            }
         }
-        let Some(number) = number else {
-            self.stats.dropped.queue_full += 1;
-            return Lsn::NONE;
-        };
-        let session = &mut self.sessions[key];
-        let session_number = session.number;
-        wake_session(session, actions);
-        if let (Some(id), true) = (session.conn, new.gate > self.durable) {
-            self.wait_for(id, new.gate);
+        if some_queued {
+            let session = &mut self.sessions[key];
+            wake_session(session, actions);
+            if let (Some(id), true) = (session.conn, terms.gate > self.durable) {
+                self.wait_for(id, terms.gate);
+            }
         }
-        let Some(number) = number.filter(|_| durable) else { return Lsn::NONE };
+        recorded
+    }
+
+    fn record_queued(
+        &mut self,
+        key: SessionKey,
+        number: u64,
+        message: Message,
+        terms: Terms<'_>,
+    ) -> Lsn {
+        let Terms { qos, retain, subscription_ids, .. } = terms;
+        let (session, subscription_ids) = (self.sessions[key].number, subscription_ids.clone());
         self.journal.record(|| Change::Queued {
-            session: session_number,
+            session,
             number,
-            message: new.message.clone(),
-            qos: new.qos,
-            retain: new.retain,
-            subscription_ids: new.subscription_ids.clone(),
+            message,
+            qos,
+            retain,
+            subscription_ids,
         })
     }
 

@@ -19,6 +19,7 @@ mod publish;
 mod replay;
 mod reserve;
 mod restore;
+mod route;
 mod scarce;
 mod sessions;
 mod settings;
@@ -48,6 +49,7 @@ use conns::{Conn, Conns};
 use full::Fullness;
 use guards::Guards;
 use replay::Replay;
+use route::Run;
 use sessions::Sessions;
 use sys::Sys;
 use timers::{Timer, Timers};
@@ -81,6 +83,8 @@ pub struct Broker {
     next_session_number: u64,
     sys: Sys,
     stats: Stats,
+    /// Room for the messages that are being routed; empty.
+    run: Run,
 }
 
 /// What the caller has to do next.
@@ -116,6 +120,7 @@ impl Broker {
             next_session_number: 1,
             sys: Sys::new(now, settings.sys_interval_secs),
             stats: Stats::default(),
+            run: Run::default(),
             settings,
         }
     }
@@ -167,7 +172,14 @@ impl Broker {
                 return;
             }
             let Some(request) = requests.pop_front() else { return };
-            work += 1 + self.handle_request(id, key, request, now, actions);
+            self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
+            work += match request {
+                Request::Publish { id: packet, message, .. } => {
+                    let (first, left) = ((packet, message), self.settings.work_max - work);
+                    self.handle_publish((id, key), first, requests, left, now, actions)
+                }
+                other => 1 + self.handle_request(id, key, other, now, actions),
+            };
         }
     }
 
@@ -188,7 +200,7 @@ impl Broker {
             )
     }
 
-    /// One request; returns how much work it was, in deliveries and subscriptions.
+    /// One request other than PUBLISH; returns how much work it was beside itself, in subscriptions.
     fn handle_request(
         &mut self,
         id: ConnId,
@@ -197,11 +209,8 @@ impl Broker {
         now: Timestamp,
         actions: &mut Actions,
     ) -> usize {
-        self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
         match request {
-            Request::Publish { id: packet, message, .. } => {
-                return self.handle_publish(id, key, packet, &message, now, actions);
-            }
+            Request::Publish { .. } => unreachable!("handled with those behind it"),
             Request::RefusePublish { id: packet, qos, reason } => {
                 self.handle_refused_publish(id, key, (packet, qos), reason, now, actions);
             }

@@ -1,9 +1,7 @@
 //! The packets of a connected client: what is legal becomes a [`Request`].
 
-use std::collections::VecDeque;
-
 use super::aliases::InboundAliases;
-use super::{Connection, Ended, Farewell, Fault, Input, Limits, Link, State, filters};
+use super::{Connection, Ended, Farewell, Fault, Input, Inputs, Limits, Link, State, filters};
 use crate::codec::{Disconnect, Packet, Publish};
 use crate::request::Request;
 use crate::types::{
@@ -14,7 +12,7 @@ impl Connection {
     pub(super) fn handle_packet(
         &mut self,
         packet: Packet<'_>,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) -> Result<(), Fault> {
         let (Some(protocol), State::Connected(link)) = (self.protocol, &mut self.state) else {
             return Ok(());

@@ -1,13 +1,18 @@
 //! What the broker has for a client, as the bytes of the client's version.
 
 use super::aliases::{Alias, OutboundAliases};
-use super::{ALIASES_OUT_MAX, Connection, Ended, Farewell, Fault, Limits, Link, Output, State};
+use super::{
+    ALIASES_OUT_MAX, Connection, Ended, Farewell, Fault, Limits, Link, Output, SHARED_BODY_MIN,
+    State,
+};
 use crate::codec::{self, Ack, PACKET_LEN_MAX, Packet, PublishHead, SubAck, UnsubAck};
 use crate::request::{Delivery, Outgoing};
-use crate::types::{Message, PacketId, Protocol, ReasonCode, Timestamp};
+use crate::types::{Message, PacketId, Protocol, QoS, ReasonCode, Timestamp};
 
 /// A topic of this many bytes is no longer than the alias that would stand for it.
 const ALIAS_BYTES: usize = 3;
+/// Topic name and payload of so many bytes are not copied as one: the payload may be shared.
+const PLAIN_BODY_MAX: usize = SHARED_BODY_MIN;
 
 impl Connection {
     /// Appends `outgoing` to `output` as this client understands it.
@@ -104,6 +109,14 @@ impl Link {
         output: &mut Output,
     ) {
         let message = &delivery.message;
+        let plain = !protocol.is_v5() && delivery.qos == QoS::AtMostOnce;
+        if let Some(body) = message.plain_body().filter(|body| plain && body.len() < PLAIN_BODY_MAX)
+        {
+            // What most clients get, as one piece.
+            let max = self.packet_bytes_max();
+            codec::encode_plain_publish(delivery.retain, body, max, &mut output.bytes);
+            return;
+        }
         let mut head = PublishHead {
             dup: delivery.dup,
             qos: delivery.qos,

@@ -1,12 +1,10 @@
-use super::direct::Unacknowledged;
+use super::direct::{Apart, Unacknowledged};
 use crate::codec::{PACKET_LEN_MAX, PublishHead};
 use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
 
-/// A message that routing found this session to be a receiver of.
+/// How a session gets messages that routing found it to be a receiver of.
 #[derive(Debug, Clone, Copy)]
-pub struct Offer<'a> {
-    /// The message.
-    pub message: &'a Message,
+pub struct Terms<'a> {
     /// The QoS to deliver it with.
     pub qos: QoS,
     /// The RETAIN flag to deliver it with.
@@ -194,7 +192,9 @@ impl Context<'_> {
 
 impl From<Unacknowledged> for NewDelivery {
     fn from(waiting: Unacknowledged) -> Self {
-        let Unacknowledged { message, retain, subscription_ids, gate, group, .. } = waiting;
+        let Unacknowledged { message, gate, apart, .. } = waiting;
+        let Apart { retain, subscription_ids, group } =
+            apart.map(|apart| *apart).unwrap_or_default();
         Self { message, qos: QoS::AtMostOnce, retain, subscription_ids, gate, group }
     }
 }

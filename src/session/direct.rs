@@ -17,14 +17,47 @@ const FIRST_ROOM: usize = 16;
 #[derive(Debug)]
 pub struct Unacknowledged {
     pub message: Message,
-    pub retain: bool,
-    pub subscription_ids: SubscriptionIds,
     /// What must be durable before it is sent.
     pub gate: Lsn,
     /// Orders it against numbered messages.
     pub arrival: u64,
+    pub apart: Option<Box<Apart>>,
+}
+
+/// A queue of many is written and read from end to end: how fast depends on its size.
+const _: () = assert!(size_of::<Unacknowledged>() <= 40, "what few have stands apart");
+
+/// What few deliveries have.
+#[derive(Debug, Default)]
+pub struct Apart {
+    pub retain: bool,
+    pub subscription_ids: SubscriptionIds,
     /// The shared subscription it came through.
     pub group: Option<GroupKey>,
+}
+
+impl Apart {
+    /// Nothing if there is none of it.
+    pub fn of(
+        retain: bool,
+        subscription_ids: &SubscriptionIds,
+        group: Option<GroupKey>,
+    ) -> Option<Box<Self>> {
+        if !retain && group.is_none() && *subscription_ids == SubscriptionIds::None {
+            return None;
+        }
+        Some(Box::new(Self { retain, subscription_ids: subscription_ids.clone(), group }))
+    }
+}
+
+impl Unacknowledged {
+    pub fn subscription_ids(&self) -> &SubscriptionIds {
+        self.apart.as_ref().map_or(&SubscriptionIds::None, |apart| &apart.subscription_ids)
+    }
+
+    pub fn group(&self) -> Option<GroupKey> {
+        self.apart.as_ref()?.group
+    }
 }
 
 impl Direct {
@@ -53,7 +86,7 @@ impl Direct {
     pub fn take_shared(&mut self) -> Vec<Unacknowledged> {
         let all = std::mem::take(&mut self.waiting);
         let (shared, own): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|delivery| delivery.group.is_some());
+            all.into_iter().partition(|delivery| delivery.group().is_some());
         self.bytes -= shared.iter().map(|delivery| delivery.message.len()).sum::<usize>();
         self.waiting = own.into();
         shared

@@ -12,14 +12,14 @@ use std::ops::Range;
 pub use paging::LetGo;
 
 use super::delivery::{
-    AckError, Context, Dropped, NewDelivery, Offer, Offered, QueueFull, QueueLimits, QueueRule,
+    AckError, Context, Dropped, NewDelivery, Offered, QueueFull, QueueLimits, QueueRule, Terms,
 };
-use super::direct::{Direct, Unacknowledged};
+use super::direct::{Apart, Direct, Unacknowledged};
 use super::paged::Paged;
 use super::reservation::Reservation;
 use super::ring::{Entry, Ring, State};
 use crate::request::{Delivery, Outgoing};
-use crate::types::{GroupKey, Lsn, OutboundId, QoS, ReasonCode};
+use crate::types::{GroupKey, Lsn, Message, OutboundId, QoS, ReasonCode};
 
 /// Everything on its way to a client, in the order in which it was routed.
 ///
@@ -70,19 +70,23 @@ pub struct Outbound {
 
 impl Outbound {
     /// Queues a message, or says that there is no room for it.
-    pub fn offer(&mut self, new: Offer<'_>, limits: QueueLimits) -> Result<Offered, QueueFull> {
-        let Offer { message, qos, retain, subscription_ids, gate, group } = new;
+    pub fn offer(
+        &mut self,
+        message: Message,
+        terms: Terms<'_>,
+        limits: QueueLimits,
+    ) -> Result<Offered, QueueFull> {
+        let Terms { qos, retain, subscription_ids, gate, group } = terms;
         let dropped = self.make_room(qos, message.len(), limits)?;
         let arrival = self.arrivals;
         self.arrivals += 1;
         self.shared += u32::from(group.is_some());
-        let (message, subscription_ids) = (message.clone(), subscription_ids.clone());
         if qos == QoS::AtMostOnce {
-            let delivery =
-                Unacknowledged { message, retain, subscription_ids, gate, arrival, group };
-            self.direct.push(delivery);
+            let apart = Apart::of(retain, subscription_ids, group);
+            self.direct.push(Unacknowledged { message, gate, arrival, apart });
             return Ok(Offered { number: None, dropped });
         }
+        let subscription_ids = subscription_ids.clone();
         let number = self.ring.take_number();
         let state = State::Queued(message);
         let entry = Entry { number, state, qos, retain, subscription_ids, gate, arrival, group };
@@ -95,6 +99,9 @@ impl Outbound {
 
     /// What to send next, if anything may be sent. Messages that will not be sent are reported.
     pub fn poll(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
+        if self.sent == self.ring.len() && self.resent == self.sent && self.released == self.sent {
+            return self.poll_direct(context, dropped);
+        }
         if let Some(outgoing) = self.poll_resend(context, dropped) {
             return Some(outgoing);
         }

@@ -129,16 +129,13 @@ fn a_full_queue_refuses_the_new_message_and_what_was_sent_does_not_count() {
     let limits = QueueLimits { messages_max: 2, ..limits() };
     for qos in [0, 1] {
         let mut outbound = Outbound::default();
-        assert!(outbound.offer((&new("a", qos)).into(), limits).is_ok());
-        assert!(outbound.offer((&new("b", qos)).into(), limits).is_ok());
-        assert_eq!(outbound.offer((&new("c", qos)).into(), limits), Err(QueueFull::default()));
-        assert!(
-            outbound.offer((&new("d", 1 - qos)).into(), limits).is_ok(),
-            "the other queue has room"
-        );
+        assert!(outbound.queue(&new("a", qos), limits).is_ok());
+        assert!(outbound.queue(&new("b", qos), limits).is_ok());
+        assert_eq!(outbound.queue(&new("c", qos), limits), Err(QueueFull::default()));
+        assert!(outbound.queue(&new("d", 1 - qos), limits).is_ok(), "the other queue has room");
 
         assert_eq!(sent(&mut outbound).len(), 3);
-        assert!(outbound.offer((&new("e", qos)).into(), limits).is_ok());
+        assert!(outbound.queue(&new("e", qos), limits).is_ok());
     }
 }
 
@@ -148,8 +145,8 @@ fn a_queue_is_bounded_in_bytes_too() {
     for (bytes_max, fits) in [(2 * bytes, true), (2 * bytes - 1, false)] {
         let limits = QueueLimits { bytes_max, ..limits() };
         let mut outbound = Outbound::default();
-        assert!(outbound.offer((&new("a", 1)).into(), limits).is_ok());
-        assert_eq!(outbound.offer((&new("b", 1)).into(), limits).is_ok(), fits);
+        assert!(outbound.queue(&new("a", 1), limits).is_ok());
+        assert_eq!(outbound.queue(&new("b", 1), limits).is_ok(), fits);
         assert_eq!(outbound.queued_bytes(), if fits { 2 * bytes } else { bytes });
     }
 }
@@ -161,10 +158,10 @@ fn the_oldest_unsent_message_makes_way_where_the_rule_says_so() {
     offer(&mut outbound, "sent", 1);
     assert_eq!(sent(&mut outbound), ["sent"]);
     for payload in ["a", "b"] {
-        outbound.offer((&new(payload, 1)).into(), limits).expect("room");
+        outbound.queue(&new(payload, 1), limits).expect("room");
     }
 
-    let offered = outbound.offer((&new("c", 1)).into(), limits).expect("the oldest made way");
+    let offered = outbound.queue(&new("c", 1), limits).expect("the oldest made way");
 
     assert_eq!(offered, Offered { number: Some(3), dropped: vec![Some(1)] });
     assert_eq!(sent(&mut outbound), ["b", "c"]);
@@ -177,14 +174,14 @@ fn the_oldest_unsent_message_makes_way_where_the_rule_says_so() {
 #[test]
 fn a_message_that_no_room_can_be_made_for_is_refused() {
     let limits = QueueLimits { bytes_max: 3, rule: QueueRule::DropOldest, ..limits() };
-    assert_eq!(Outbound::default().offer((&new("a", 1)).into(), limits), Err(QueueFull::default()));
+    assert_eq!(Outbound::default().queue(&new("a", 1), limits), Err(QueueFull::default()));
 }
 
 #[test]
 fn what_is_not_durable_waits_and_so_does_all_behind_it_in_its_queue() {
     let mut outbound = Outbound::default();
     let gated = NewDelivery { gate: Lsn(5), ..new("a", 2) };
-    outbound.offer((&gated).into(), limits()).expect("room");
+    outbound.queue(&gated, limits()).expect("room");
     offer(&mut outbound, "b", 1);
     offer(&mut outbound, "c", 0);
 
@@ -251,15 +248,11 @@ fn shared_messages_are_handed_on_but_not_qos_2_that_was_sent() {
     let group = Some(GroupKey(1));
     for (payload, qos) in ["own", "sent 1", "sent 2"].into_iter().zip([1, 1, 2]) {
         let group = group.filter(|_| payload != "own");
-        outbound
-            .offer((&NewDelivery { group, ..new(payload, qos) }).into(), limits())
-            .expect("room");
+        outbound.queue(&NewDelivery { group, ..new(payload, qos) }, limits()).expect("room");
     }
     assert_eq!(sent(&mut outbound).len(), 3);
     for (payload, qos) in ["queued 2", "queued 0"].into_iter().zip([2, 0]) {
-        outbound
-            .offer((&NewDelivery { group, ..new(payload, qos) }).into(), limits())
-            .expect("room");
+        outbound.queue(&NewDelivery { group, ..new(payload, qos) }, limits()).expect("room");
     }
     assert!(outbound.take_shared(|_| false).is_empty());
 
@@ -284,7 +277,7 @@ fn messages_behind_one_that_was_handed_on_keep_their_numbers() {
     let mut outbound = Outbound::default();
     let shared = NewDelivery { group: Some(GroupKey(1)), ..new("a", 1) };
     offer(&mut outbound, "first", 1);
-    outbound.offer((&shared).into(), limits()).expect("room");
+    outbound.queue(&shared, limits()).expect("room");
     offer(&mut outbound, "last", 1);
 
     assert_eq!(outbound.take_shared(|_| true).len(), 1);
@@ -295,14 +288,14 @@ fn messages_behind_one_that_was_handed_on_keep_their_numbers() {
 }
 
 fn offer(outbound: &mut Outbound, payload: &str, qos: u8) {
-    outbound.offer((&new(payload, qos)).into(), limits()).expect("room");
+    outbound.queue(&new(payload, qos), limits()).expect("room");
 }
 
-impl<'a> From<&'a NewDelivery> for Offer<'a> {
-    fn from(new: &'a NewDelivery) -> Self {
+impl Outbound {
+    fn queue(&mut self, new: &NewDelivery, limits: QueueLimits) -> Result<Offered, QueueFull> {
         let NewDelivery { message, qos, retain, subscription_ids, gate, group } = new;
         let (qos, retain, gate, group) = (*qos, *retain, *gate, *group);
-        Self { message, qos, retain, subscription_ids, gate, group }
+        self.offer(message.clone(), Terms { qos, retain, subscription_ids, gate, group }, limits)
     }
 }
 

@@ -26,7 +26,7 @@ use super::doors::{Admission, Member};
 use super::seats::Seat;
 use super::shared::{Link, Shared, Traffic};
 use crate::auth::PeerInfo;
-use crate::connection::{Connection, Fault, Input};
+use crate::connection::{Connection, Fault, Input, Inputs};
 use crate::request::{Outgoing, Request};
 use crate::types::Timestamp;
 use ending::Ending;
@@ -234,6 +234,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Whether there was a question, answered now, behind which more may be received.
     fn sort(&mut self, scratch: &mut Scratch) -> bool {
         let mut asked = false;
+        if self.gate.is_none() && self.member.is_none() {
+            scratch.inputs.pop_requests(&mut scratch.visit.requests);
+        }
         while let Some(input) = scratch.inputs.pop_front() {
             if let Some(input) = self.let_through(input) {
                 asked |= self.sort_one(input, scratch);
@@ -329,7 +332,7 @@ fn receive(
     connection: &mut Connection,
     shared: &Shared,
     bytes: &[u8],
-    inputs: &mut VecDeque<Input>,
+    inputs: &mut Inputs,
 ) -> usize {
     connection.receive(bytes, shared.clock.now(), &mut || shared.entropy.draw(), inputs)
 }

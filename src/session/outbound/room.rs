@@ -38,7 +38,7 @@ impl Outbound {
     fn drop_oldest(&mut self, qos: QoS) -> Option<Option<u64>> {
         if qos == QoS::AtMostOnce {
             let delivery = self.direct.pop()?;
-            self.shared -= u32::from(delivery.group.is_some());
+            self.shared -= u32::from(delivery.group().is_some());
             return Some(None);
         }
         self.skip_holes();

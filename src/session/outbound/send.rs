@@ -1,4 +1,4 @@
-use super::{Context, Delivery, Dropped, Outbound, Outgoing, QoS, State};
+use super::{Apart, Context, Delivery, Dropped, Outbound, Outgoing, QoS, State, Unacknowledged};
 
 impl Outbound {
     /// Passes over what stands at the front of the queues and must not be sent.
@@ -13,15 +13,30 @@ impl Outbound {
             self.skip_next();
             self.skip_holes();
         }
+        self.drop_unsendable_direct(context, dropped);
+    }
+
+    fn drop_unsendable_direct(&mut self, context: &Context, dropped: &mut Vec<Dropped>) {
         while let Some(next) = self.direct.front() {
-            let ids = &next.subscription_ids;
+            let ids = next.subscription_ids();
             let Some(cause) = context.cause_to_drop(&next.message, QoS::AtMostOnce, ids) else {
                 break;
             };
-            self.shared -= u32::from(next.group.is_some());
+            self.shared -= u32::from(next.group().is_some());
             self.direct.pop();
             dropped.push(Dropped { number: None, cause });
         }
+    }
+
+    /// What to send next where nothing but messages of QoS 0 waits.
+    pub(super) fn poll_direct(
+        &mut self,
+        context: &Context,
+        dropped: &mut Vec<Dropped>,
+    ) -> Option<Outgoing> {
+        self.drop_unsendable_direct(context, dropped);
+        let may_go = self.direct.front()?.gate <= context.durable;
+        if may_go { self.send_direct() } else { None }
     }
 
     /// Passes over messages that were taken away before they were sent.
@@ -68,16 +83,12 @@ impl Outbound {
     }
 
     pub(super) fn send_direct(&mut self) -> Option<Outgoing> {
-        let delivery = self.direct.pop()?;
-        self.shared -= u32::from(delivery.group.is_some());
-        Some(Outgoing::Publish(Delivery {
-            message: delivery.message,
-            qos: QoS::AtMostOnce,
-            id: None,
-            dup: false,
-            retain: delivery.retain,
-            subscription_ids: delivery.subscription_ids,
-        }))
+        let Unacknowledged { message, apart, .. } = self.direct.pop()?;
+        let Apart { retain, subscription_ids, group } =
+            apart.map(|apart| *apart).unwrap_or_default();
+        self.shared -= u32::from(group.is_some());
+        let (qos, id, dup) = (QoS::AtMostOnce, None, false);
+        Some(Outgoing::Publish(Delivery { message, qos, id, dup, retain, subscription_ids }))
     }
 
     /// Finishes the first message that has not been sent, unsent.

@@ -8,7 +8,7 @@ fn expired_messages_are_dropped_unless_they_were_sent() {
         let mut delivery = new(payload, qos);
         let head = MessageHead { expires_at: Some(Timestamp(10)), ..delivery.message.head() };
         delivery.message = delivery.message.with_head(head);
-        outbound.offer((&delivery).into(), limits()).expect("room");
+        outbound.queue(&delivery, limits()).expect("room");
         if payload == "sent" {
             assert_eq!(sent(&mut outbound), ["sent"]);
         }

@@ -180,7 +180,7 @@ fn a_hole_in_the_backlog_stays_one_whatever_the_store_gives() {
     for number in 0..9 {
         let group = group.filter(|_| number == 5);
         let new = NewDelivery { group, ..new(&number.to_string(), 1) };
-        outbound.offer((&new).into(), limits()).expect("room");
+        outbound.queue(&new, limits()).expect("room");
     }
     assert_eq!(outbound.take_shared(|_| true).len(), 1);
     outbound.handle_stored(9, None);
@@ -200,7 +200,7 @@ fn a_shared_message_that_only_the_store_has_stays_with_its_session() {
     let mut outbound = Outbound::default();
     for payload in ["a", "b"] {
         let shared = NewDelivery { group: Some(GroupKey(1)), ..new(payload, 1) };
-        outbound.offer((&shared).into(), limits()).expect("room");
+        outbound.queue(&shared, limits()).expect("room");
     }
 
     outbound.handle_stored(1, None);
@@ -218,7 +218,7 @@ fn the_oldest_of_a_backlog_make_way_by_number() {
     outbound.handle_stored(4, None);
 
     let dropped: Vec<_> = (5..11)
-        .map(|number| outbound.offer((&new(&number.to_string(), 1)).into(), limits).expect("room"))
+        .map(|number| outbound.queue(&new(&number.to_string(), 1), limits).expect("room"))
         .flat_map(|offered| offered.dropped)
         .collect();
 
@@ -235,7 +235,7 @@ fn a_dropped_number_is_skipped_in_a_page_that_was_under_way() {
     outbound.handle_stored(5, None);
     outbound.start_connection();
     let load = outbound.next_load(SESSION, WINDOW).expect("nothing is in memory");
-    let offered = outbound.offer((&new("5", 1)).into(), limits).expect("the oldest made way");
+    let offered = outbound.queue(&new("5", 1), limits).expect("the oldest made way");
     assert_eq!(offered.dropped, [Some(0)]);
 
     outbound.handle_loaded(page(&load), true);
@@ -249,7 +249,7 @@ fn a_backlog_counts_in_a_queue_that_refuses() {
         let mut outbound = queue_of(5);
         outbound.handle_stored(3, None);
         let limits = QueueLimits { messages_max, ..limits() };
-        assert_eq!(outbound.offer((&new("5", 1)).into(), limits).is_ok(), fits);
+        assert_eq!(outbound.queue(&new("5", 1), limits).is_ok(), fits);
     }
 }
 
@@ -301,13 +301,13 @@ fn what_an_earlier_process_may_have_sent_does_not_make_way() {
 
     let dropped: Vec<_> = (5..8)
         .flat_map(|number| {
-            outbound.offer((&new(&number.to_string(), 1)).into(), limits).expect("room").dropped
+            outbound.queue(&new(&number.to_string(), 1), limits).expect("room").dropped
         })
         .collect();
 
     assert_eq!(dropped, [3, 4, 5].map(Some));
     let narrow = QueueLimits { messages_max: 3, ..limits };
-    let refused = outbound.offer((&new("8", 1)).into(), narrow);
+    let refused = outbound.queue(&new("8", 1), narrow);
     assert_eq!(refused, Err(QueueFull { dropped: vec![Some(6), Some(7)] }));
     outbound.start_connection();
     assert_eq!(drain(&mut outbound).concat(), "012");

@@ -35,7 +35,7 @@ fn numbers_that_are_passed_over_cost_nothing_and_are_not_given_out() {
     let limits = QueueLimits { messages_max: 2, ..limits() };
 
     assert_eq!(
-        outbound.offer((&new("b", 1)).into(), limits).map(|offered| offered.number),
+        outbound.queue(&new("b", 1), limits).map(|offered| offered.number),
         Ok(Some(1 << 40))
     );
 
@@ -50,7 +50,7 @@ fn numbers_that_are_passed_over_cost_nothing_and_are_not_given_out() {
 fn shared_messages_are_handed_on_across_numbers_that_were_left_out() {
     let mut outbound = Outbound::restore([(5, kept("a", 1))].into(), Backlog::default(), 0, 9);
     let shared = NewDelivery { group: Some(GroupKey(1)), ..new("b", 1) };
-    outbound.offer((&shared).into(), limits()).expect("room");
+    outbound.queue(&shared, limits()).expect("room");
 
     let taken = outbound.take_shared(|_| true);
 
