@@ -1,6 +1,6 @@
 use super::{Actions, Broker, wake_session};
 use crate::journal::Change;
-use crate::session::{Offered, QueueFull, QueueLimits, Terms};
+use crate::session::{Offered, OfferedDirect, QueueFull, QueueLimits, Terms};
 use crate::types::{Lsn, Message, QoS, SessionKey};
 
 impl Broker {
@@ -29,12 +29,16 @@ impl Broker {
     pub(super) fn queue(
         &mut self,
         key: SessionKey,
-        messages: impl Iterator<Item = Message>,
+        messages: impl ExactSizeIterator<Item = Message>,
         mut terms: Terms<'_>,
         limits: QueueLimits,
         actions: &mut Actions,
     ) -> Lsn {
-        let durable = self.sessions[key].is_durable() && terms.qos > QoS::AtMostOnce;
+        if terms.qos == QoS::AtMostOnce {
+            self.queue_direct(key, messages, terms, limits, actions);
+            return Lsn::NONE;
+        }
+        let durable = self.sessions[key].is_durable();
         if durable && terms.qos == QoS::ExactlyOnce {
             // It must not be seen under a packet id that a crash could take back.
             terms.gate = terms.gate.max(self.journal.current());
@@ -55,18 +59,42 @@ impl Broker {
                 continue;
             };
             some_queued = true;
-            if let (Some(number), Some(message)) = (number, recordable) {
+            if let Some(message) = recordable {
                 recorded = self.record_queued(key, number, message, terms);
             }
         }
         if some_queued {
-            let session = &mut self.sessions[key];
-            wake_session(session, actions);
-            if let (Some(id), true) = (session.conn, terms.gate > self.durable) {
-                self.wait_for(id, terms.gate);
-            }
+            self.wake_for(key, terms.gate, actions);
         }
         recorded
+    }
+
+    fn queue_direct(
+        &mut self,
+        key: SessionKey,
+        messages: impl ExactSizeIterator<Item = Message>,
+        terms: Terms<'_>,
+        limits: QueueLimits,
+        actions: &mut Actions,
+    ) {
+        let OfferedDirect { queued, refused, dropped } =
+            self.sessions[key].outbound.offer_direct(messages, terms, limits);
+        self.stats.dropped.queue_full += (refused + dropped) as u64;
+        if dropped > 0 {
+            self.count_backlog(key);
+        }
+        if queued > 0 {
+            self.wake_for(key, terms.gate, actions);
+        }
+    }
+
+    /// Wakes the connection of a session for what was queued for it, now and when `gate` is durable.
+    fn wake_for(&mut self, key: SessionKey, gate: Lsn, actions: &mut Actions) {
+        let session = &mut self.sessions[key];
+        wake_session(session, actions);
+        if let (Some(id), true) = (session.conn, gate > self.durable) {
+            self.wait_for(id, gate);
+        }
     }
 
     fn record_queued(
@@ -89,13 +117,13 @@ impl Broker {
     }
 
     /// The oldest messages have made way for new ones.
-    fn settle_oldest(&mut self, key: SessionKey, dropped: &[Option<u64>]) {
+    fn settle_oldest(&mut self, key: SessionKey, dropped: &[u64]) {
         self.stats.dropped.queue_full += dropped.len() as u64;
         self.count_backlog(key);
         let session = &self.sessions[key];
         let (conn, session, durable) = (session.conn, session.number, session.is_durable());
         let mut gate = Lsn::NONE;
-        for number in dropped.iter().flatten().copied().filter(|_| durable) {
+        for number in dropped.iter().copied().filter(|_| durable) {
             gate = self.journal.record(|| Change::Settled { session, number });
         }
         self.sessions[key].outbound.gate_drops(gate);

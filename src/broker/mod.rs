@@ -178,6 +178,10 @@ impl Broker {
                     let (first, left) = ((packet, message), self.settings.work_max - work);
                     self.handle_publish((id, key), first, requests, left, now, actions)
                 }
+                Request::PubAck { id: packet, .. } => {
+                    let left = self.settings.work_max - work;
+                    self.handle_pubacks((id, key), packet, requests, left, now, actions)
+                }
                 other => 1 + self.handle_request(id, key, other, now, actions),
             };
         }
@@ -200,7 +204,7 @@ impl Broker {
             )
     }
 
-    /// One request other than PUBLISH; returns how much work it was beside itself, in subscriptions.
+    /// One request other than PUBLISH and PUBACK; returns how much work it was beside itself, in subscriptions.
     fn handle_request(
         &mut self,
         id: ConnId,
@@ -210,11 +214,12 @@ impl Broker {
         actions: &mut Actions,
     ) -> usize {
         match request {
-            Request::Publish { .. } => unreachable!("handled with those behind it"),
+            Request::Publish { .. } | Request::PubAck { .. } => {
+                unreachable!("handled with those behind them")
+            }
             Request::RefusePublish { id: packet, qos, reason } => {
                 self.handle_refused_publish(id, key, (packet, qos), reason, now, actions);
             }
-            Request::PubAck { id: packet, .. } => self.handle_puback(id, key, packet, now, actions),
             Request::PubRec { id: packet, reason } => {
                 self.handle_pubrec(id, key, packet, reason, now, actions);
             }

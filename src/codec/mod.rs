@@ -23,7 +23,7 @@ mod subscribe;
 mod unsubscribe;
 mod writer;
 
-pub use ack::Ack;
+pub use ack::{Ack, PlainAck};
 pub use auth::Auth;
 pub use connack::ConnAck;
 pub use connect::{Connect, LastWill};

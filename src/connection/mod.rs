@@ -32,7 +32,7 @@ pub use output::{Output, SHARED_BODY_MIN};
 
 use std::sync::Arc;
 
-use crate::codec::{Frame, Publish, decode, frame, frame_v31, frame_v311};
+use crate::codec::{Frame, decode, frame, frame_v31, frame_v311};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::{ClientId, Protocol, Timestamp};
 use handshake::Handshake;
@@ -215,19 +215,18 @@ impl Connection {
         let Some(protocol) = self.protocol else {
             return self.handle_connect(frame, entropy, out);
         };
+        if let State::Connected(link) = &mut self.state
+            && let Some(request) = inbound::usual(frame, protocol, link, &self.limits, now, out)?
+        {
+            out.requests.push_back(request);
+            return Ok(());
+        }
         match &mut self.state {
             State::Authenticating(handshake) => {
                 if let Some(ended) = handshake.handle_packet(&decode(frame, protocol)?, out)? {
                     self.state = State::Closing;
                     self.ended = Some(ended.into());
                 }
-                Ok(())
-            }
-            // Most packets are: spared the way that all others go.
-            State::Connected(link) if frame.is_publish() => {
-                let packet = Publish::decode(frame, protocol, &mut out.topic)?;
-                let request = inbound::publish(&packet, protocol, link, &self.limits, now)?;
-                out.requests.push_back(request);
                 Ok(())
             }
             _ => self.handle_packet(decode(frame, protocol)?, out),

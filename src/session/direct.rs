@@ -37,16 +37,12 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Nothing if there is none of it.
-    pub fn of(
+    pub fn boxed(
         retain: bool,
         subscription_ids: &SubscriptionIds,
         group: Option<GroupKey>,
-    ) -> Option<Box<Self>> {
-        if !retain && group.is_none() && *subscription_ids == SubscriptionIds::None {
-            return None;
-        }
-        Some(Box::new(Self { retain, subscription_ids: subscription_ids.clone(), group }))
+    ) -> Box<Self> {
+        Box::new(Self { retain, subscription_ids: subscription_ids.clone(), group })
     }
 }
 
@@ -61,10 +57,14 @@ impl Unacknowledged {
 }
 
 impl Direct {
-    pub fn push(&mut self, delivery: Unacknowledged) {
+    /// So many are to be pushed.
+    pub fn expect(&mut self, deliveries: usize) {
         if self.waiting.capacity() == 0 {
-            self.waiting.reserve(FIRST_ROOM);
+            self.waiting.reserve(deliveries.max(FIRST_ROOM));
         }
+    }
+
+    pub fn push(&mut self, delivery: Unacknowledged) {
         self.bytes += delivery.message.len();
         self.waiting.push_back(delivery);
     }

@@ -423,7 +423,7 @@ impl Shell {
         let mut output = Output::default();
         let now = self.now;
         for packet in outgoing {
-            self.link(id).connection.encode(packet, now, &mut output);
+            self.link(id).connection.encode(&packet, now, &mut output);
         }
         self.queue(id, &output);
         self.journal();

@@ -100,7 +100,7 @@ impl Rig {
 
     fn encode(&mut self, outgoing: Outgoing) -> Vec<u8> {
         let mut output = Output::default();
-        self.connection.encode(outgoing, self.now, &mut output);
+        self.connection.encode(&outgoing, self.now, &mut output);
         output.chunks(0).flatten().copied().collect()
     }
 

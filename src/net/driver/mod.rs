@@ -288,8 +288,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn encode(&mut self, scratch: &mut Scratch) {
         let visit = &mut scratch.visit;
-        for outgoing in visit.outgoing.drain(..) {
-            match &outgoing {
+        for outgoing in &visit.outgoing {
+            match outgoing {
                 Outgoing::ConnAck(connack) => self.log_connected(connack.session_present),
                 Outgoing::Close { .. } => {
                     visit.requests.clear();
@@ -299,6 +299,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             self.connection.encode(outgoing, visit.now, &mut self.outbox.output);
         }
+        visit.outgoing.clear();
         if let Some(reason) = visit.refused.take() {
             visit.requests.clear();
             self.clear_gate();

@@ -1,4 +1,6 @@
-use super::{Apart, Context, Delivery, Dropped, Outbound, Outgoing, QoS, State, Unacknowledged};
+use super::{
+    Apart, Context, Delivery, Dropped, Outbound, Outgoing, Pull, QoS, State, Unacknowledged,
+};
 
 impl Outbound {
     /// Passes over what stands at the front of the queues and must not be sent.
@@ -28,15 +30,47 @@ impl Outbound {
         }
     }
 
-    /// What to send next where nothing but messages of QoS 0 waits.
+    /// Pulls where nothing but messages of QoS 0 waits. Whether that was all that may be sent now.
     pub(super) fn poll_direct(
         &mut self,
         context: &Context,
+        pull: &mut Pull<'_>,
         dropped: &mut Vec<Dropped>,
-    ) -> Option<Outgoing> {
-        self.drop_unsendable_direct(context, dropped);
-        let may_go = self.direct.front()?.gate <= context.durable;
-        if may_go { self.send_direct() } else { None }
+    ) -> bool {
+        loop {
+            self.drop_unsendable_direct(context, dropped);
+            match self.direct.front() {
+                Some(next) if next.gate <= context.durable => {}
+                _ => return true,
+            }
+            if pull.is_full() {
+                return false;
+            }
+            self.send_direct().into_iter().for_each(|outgoing| pull.push(outgoing));
+        }
+    }
+
+    /// Pulls where nothing but messages of QoS 1 and 2 waits, up to the first one of which more has to be
+    /// found out. Whether there was any before that.
+    pub(super) fn poll_numbered(&mut self, context: &Context, pull: &mut Pull<'_>) -> bool {
+        let first = self.sent;
+        let before = self.reservation.before(context.durable);
+        while !pull.is_full()
+            && self.in_flight < u32::from(context.receive_maximum)
+            && self.ring.has_own_id(self.sent)
+        {
+            let Some(entry) = self.ring.get(self.sent) else { break };
+            let State::Queued(message) = &entry.state else { break };
+            let gate = entry.gate.max(self.drop_gate);
+            if entry.number >= before || gate > context.durable {
+                break;
+            }
+            if context.cause_to_drop(message, entry.qos, &entry.subscription_ids).is_some() {
+                break;
+            }
+            pull.push(self.send_numbered());
+        }
+        self.sent > first
     }
 
     /// Passes over messages that were taken away before they were sent.
