@@ -117,6 +117,16 @@ pub enum Request {
     Disconnect { reason: ReasonCode, session_expiry_secs: Option<u32> },
 }
 
+impl Request {
+    /// Packet id and message of a PUBLISH.
+    pub fn as_publish(&self) -> Option<(Option<InboundId>, &Message)> {
+        match self {
+            Self::Publish { id, message, .. } => Some((*id, message)),
+            _ => None,
+        }
+    }
+}
+
 /// What the broker has for a connection to send.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "each variant says what its fields are")]

@@ -7,39 +7,34 @@ use crate::session::AckError;
 use crate::types::{ConnId, Lsn, OutboundId, ReasonCode, SessionKey, Timestamp};
 
 impl Broker {
-    /// PUBACK: a delivery of QoS 1 is done, refused or not (`[MQTT-4.3.2-3]`); with those right behind it,
-    /// up to `count_max`. Returns how many they were.
+    /// PUBACK: a delivery of QoS 1 is done, refused or not (`[MQTT-4.3.2-3]`). Handles those at the front of
+    /// `requests`, up to `count_max`; returns how many they were.
     pub(super) fn handle_pubacks(
         &mut self,
         (id, key): (ConnId, SessionKey),
-        first: OutboundId,
-        behind: &mut VecDeque<Request>,
+        requests: &mut VecDeque<Request>,
         count_max: usize,
         now: Timestamp,
         actions: &mut Actions,
     ) -> usize {
-        let (mut next, mut count) = (Some(first), 0);
-        while let Some(packet) = next {
-            count += 1;
-            match self.sessions[key].outbound.handle_puback(packet) {
-                Err(AckError::OutOfPlace) => {
-                    self.sessions[key].outbound.trim();
-                    self.close_out_of_place(id, now, actions);
-                    return count;
-                }
-                Err(AckError::Unknown | AckError::NotLoaded) => {}
+        let (mut count, mut in_place) = (0, true);
+        while let Some(Request::PubAck { id: packet, .. }) = requests.front()
+            && in_place
+            && count < count_max
+        {
+            match self.sessions[key].outbound.handle_puback(*packet) {
                 Ok(number) => self.record_settled(key, number),
+                Err(AckError::Unknown | AckError::NotLoaded) => {}
+                Err(AckError::OutOfPlace) => in_place = false,
             }
-            next = match behind.front() {
-                Some(Request::PubAck { id, .. }) if count < count_max => Some(*id),
-                _ => None,
-            };
-            if next.is_some() {
-                behind.pop_front();
-                self.stats.packets_received += 1;
-            }
+            requests.pop_front();
+            count += 1;
         }
+        self.stats.packets_received += count as u64;
         self.sessions[key].outbound.trim();
+        if !in_place {
+            self.close_out_of_place(id, now, actions);
+        }
         count
     }
 

@@ -49,7 +49,7 @@ use conns::{Conn, Conns};
 use full::Fullness;
 use guards::Guards;
 use replay::Replay;
-use route::Run;
+use route::Answers;
 use sessions::Sessions;
 use sys::Sys;
 use timers::{Timer, Timers};
@@ -83,8 +83,8 @@ pub struct Broker {
     next_session_number: u64,
     sys: Sys,
     stats: Stats,
-    /// Room for the messages that are being routed; empty.
-    run: Run,
+    /// Room for the answers to messages that are being routed; empty.
+    answers: Answers,
 }
 
 /// What the caller has to do next.
@@ -120,7 +120,7 @@ impl Broker {
             next_session_number: 1,
             sys: Sys::new(now, settings.sys_interval_secs),
             stats: Stats::default(),
-            run: Run::default(),
+            answers: Answers::new(),
             settings,
         }
     }
@@ -171,18 +171,19 @@ impl Broker {
                 self.conns.get_mut(id).expect("just seen").held_back = true;
                 return;
             }
-            let Some(request) = requests.pop_front() else { return };
-            self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
-            work += match request {
-                Request::Publish { id: packet, message, .. } => {
-                    let (first, left) = ((packet, message), self.settings.work_max - work);
-                    self.handle_publish((id, key), first, requests, left, now, actions)
+            let left = self.settings.work_max - work;
+            work += match requests.front() {
+                None => return,
+                Some(Request::Publish { .. }) => {
+                    self.handle_publish((id, key), requests, left, now, actions)
                 }
-                Request::PubAck { id: packet, .. } => {
-                    let left = self.settings.work_max - work;
-                    self.handle_pubacks((id, key), packet, requests, left, now, actions)
+                Some(Request::PubAck { .. }) => {
+                    self.handle_pubacks((id, key), requests, left, now, actions)
                 }
-                other => 1 + self.handle_request(id, key, other, now, actions),
+                Some(_) => {
+                    let Some(request) = requests.pop_front() else { return };
+                    1 + self.handle_request(id, key, request, now, actions)
+                }
             };
         }
     }
@@ -213,6 +214,7 @@ impl Broker {
         now: Timestamp,
         actions: &mut Actions,
     ) -> usize {
+        self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
         match request {
             Request::Publish { .. } | Request::PubAck { .. } => {
                 unreachable!("handled with those behind them")

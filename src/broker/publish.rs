@@ -46,7 +46,7 @@ impl Broker {
 
     pub(super) fn count_publish(&mut self, message: &Message) {
         self.stats.publishes_received += 1;
-        self.stats.publish_bytes_received += message.payload().len() as u64;
+        self.stats.publish_bytes_received += message.payload_len() as u64;
     }
 
     /// A PUBLISH that somebody else has found not to be taken.

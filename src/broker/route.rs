@@ -8,201 +8,224 @@ use crate::session::Terms;
 use crate::subscriptions::{Delivered, Match, Matches, Own};
 use crate::types::{ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
-/// Messages that stand one behind the other in one burst of a client and go the same way: of one topic
-/// and QoS, none of them to be retained. All that depends on that is found out once for all of them.
-#[derive(Debug, Default)]
-pub(super) struct Run {
-    messages: Vec<Message>,
-    /// The packet ids of those of QoS 1 and 2, each with what its answer waits for.
-    answers: Vec<(InboundId, Lsn)>,
-}
+/// The packet ids of messages of QoS 1 and 2, each with what its answer waits for.
+pub(super) type Answers = Vec<(InboundId, Lsn)>;
 
 impl Broker {
-    /// PUBLISH: route, record, acknowledge, in that order; with those right behind it that go the same
-    /// way, as far as `work_left` goes. Returns how much work it was: a part for each message and for
-    /// each of its receivers.
+    /// PUBLISH: route, record, acknowledge, in that order. With the first of `requests` go those right
+    /// behind it, as far as `work_left` goes, that go the same way: of the same topic and QoS, not to be
+    /// retained. All that depends on that is found out once for all of them. Returns how much work it
+    /// was: a part for each message and for each of its receivers.
     pub(super) fn handle_publish(
         &mut self,
         (id, key): (ConnId, SessionKey),
-        (packet, message): (Option<InboundId>, Message),
-        behind: &mut VecDeque<Request>,
+        requests: &mut VecDeque<Request>,
         work_left: usize,
         now: Timestamp,
         actions: &mut Actions,
     ) -> usize {
-        let gate = match self.take_message(id, key, packet, &message, now, actions) {
+        let Some(Request::Publish { id: packet, message, .. }) = requests.front() else { return 0 };
+        let (packet, first) = (*packet, message.clone());
+        self.stats.packets_received += 1;
+        let gate = match self.take_message(id, key, packet, &first, now, actions) {
             Ok(gate) => gate,
-            Err(work) => return 1 + work,
+            Err(work) => {
+                requests.pop_front();
+                return 1 + work;
+            }
         };
-        let matches = self.subscriptions.matching(message.topic_bytes());
+        let matches = self.subscriptions.matching(first.topic_bytes());
         let receivers = matches.direct.len() + matches.groups.len();
-        let mut run = std::mem::take(&mut self.run);
-        run.push(packet, message, gate);
         let count_max = if matches.keep_order() { work_left / (1 + receivers) } else { 1 };
-        self.join((id, key), &mut run, behind, count_max, now, actions);
-        let count = run.messages.len();
-        let qos = run.messages[0].qos();
+        let mut answers = std::mem::take(&mut self.answers);
+        answers.extend(packet.map(|packet| (packet, gate)));
+        let count = self.join((id, key), requests, count_max, &mut answers, now, actions);
 
-        let origin_gate = self.origin_gate(qos, key);
-        let routed = self.route_to(&matches, &mut run.messages, Some(key), origin_gate, actions);
-        let reason = match (receivers, qos) {
+        let way = Way { first: &first, publisher: Some(key), gate: self.origin_gate(&first, key) };
+        let routed = self.route_to(&matches, &way, Run { requests, count }, actions);
+        let reason = match (receivers, first.qos()) {
             // PUBREC could say it, too; clients know it from Mosquitto in PUBACK only.
             (0, QoS::AtLeastOnce) => ReasonCode::NoMatchingSubscribers,
             _ => ReasonCode::Success,
         };
         let session = &mut self.sessions[key];
         session.gate = session.gate.max(routed).max(gate);
-        for (packet, taken) in run.answers.drain(..) {
-            let gate = routed.max(taken);
-            self.acknowledge(id, Some(packet), qos, reason, gate);
+        for (packet, taken) in answers.drain(..) {
+            self.acknowledge(id, Some(packet), first.qos(), reason, routed.max(taken));
         }
-        self.run = run;
+        self.answers = answers;
         count * (1 + receivers)
     }
 
-    /// Adds to `run`, up to `count_max`, what goes along with it.
+    /// How many of `requests`, up to `count_max`, go the way of the first. Takes them as it has been.
     fn join(
         &mut self,
         (id, key): (ConnId, SessionKey),
-        run: &mut Run,
-        behind: &mut VecDeque<Request>,
+        requests: &VecDeque<Request>,
         count_max: usize,
+        answers: &mut Answers,
         now: Timestamp,
         actions: &mut Actions,
-    ) {
-        let is_plain = !run.messages[0].retain() && !self.memory_is_short;
-        let is_open =
-            !self.fullness.is_full() && self.conns.get(id).is_some_and(|conn| !conn.turned_away);
-        if !is_plain || !is_open {
-            return;
+    ) -> usize {
+        let mut publishes = requests.iter().map_while(Request::as_publish);
+        let Some((_, first)) = publishes.next() else { return 0 };
+        let is_plain = !first.retain() && !self.memory_is_short && !self.fullness.is_full();
+        if !is_plain || self.conns.get(id).is_none_or(|conn| conn.turned_away) {
+            return 1;
         }
-        while run.messages.len() < count_max && self.goes_along((id, key), run, behind.front()) {
-            let Some(Request::Publish { id: packet, message, .. }) = behind.pop_front() else {
-                unreachable!("it goes along")
-            };
-            self.stats.packets_received += 1;
-            self.count_publish(&message);
-            let admitted = packet.is_none() || self.admit(id, now, actions);
-            debug_assert!(admitted, "there is room for it");
-            let gate = self.take_packet_id(key, packet, message.qos());
-            run.push(packet, message, gate);
+        let mut count = 1;
+        for (packet, message) in publishes.take(count_max.saturating_sub(1)) {
+            if !message.goes_as(first) || !self.goes_along((id, key), packet, first.qos(), answers)
+            {
+                break;
+            }
+            count += 1;
+            self.count_publish(message);
+            if let Some(packet) = packet {
+                let admitted = self.admit(id, now, actions);
+                debug_assert!(admitted, "there is room for it");
+                answers.push((packet, self.take_packet_id(key, Some(packet), message.qos())));
+            }
         }
+        self.stats.packets_received += count as u64 - 1;
+        count
     }
 
-    /// Whether nothing is to be found out about `next` that is not known of the messages of `run`.
+    /// Whether nothing is to be found out about a message with this packet id that is not known of those
+    /// before it.
     fn goes_along(
         &self,
         (id, key): (ConnId, SessionKey),
-        run: &Run,
-        next: Option<&Request>,
+        packet: Option<InboundId>,
+        qos: QoS,
+        answers: &Answers,
     ) -> bool {
-        let Some(Request::Publish { id: packet, message, .. }) = next else { return false };
-        if !message.goes_as(&run.messages[0]) {
-            return false;
-        }
-        let Some(packet) = *packet else { return true };
-        let is_duplicate =
-            message.qos() == QoS::ExactlyOnce && self.sessions[key].inbound.is_taken(packet);
+        let Some(packet) = packet else { return true };
+        let is_duplicate = qos == QoS::ExactlyOnce && self.sessions[key].inbound.is_taken(packet);
         let conn = self.conns.get(id).expect("a request comes over a connection");
-        !is_duplicate && !self.is_full(conn) && !conn.owes_reading(self.replies_left(run))
+        let replies_left = self.settings.replies_max.saturating_sub(answers.len());
+        !is_duplicate && !self.is_full(conn) && !conn.owes_reading(replies_left)
     }
 
     fn is_full(&self, conn: &Conn) -> bool {
         conn.protocol.is_v5() && conn.unfinished >= u32::from(self.settings.receive_maximum)
     }
 
-    /// How many answers may wait beside those of `run`.
-    fn replies_left(&self, run: &Run) -> usize {
-        self.settings.replies_max.saturating_sub(run.answers.len())
-    }
-
-    /// Queues messages of one topic, QoS and RETAIN flag for everyone who subscribed to the topic; nobody
-    /// sees them before `origin_gate` is durable. Returns how many receivers that are, among them those
-    /// with No Local and those that may not receive it.
+    /// Queues a message for everyone who subscribed to its topic; nobody sees it before `origin_gate` is
+    /// durable. Returns how many receivers that are, among them those with No Local and those that may
+    /// not receive it.
     pub(super) fn route(
         &mut self,
-        mut messages: Vec<Message>,
+        message: &Message,
         publisher: Option<SessionKey>,
         origin_gate: Lsn,
         actions: &mut Actions,
     ) -> usize {
-        let Some(first) = messages.first() else { return 0 };
-        let matches = self.subscriptions.matching(first.topic_bytes());
-        self.route_to(&matches, &mut messages, publisher, origin_gate, actions);
+        let matches = self.subscriptions.matching(message.topic_bytes());
+        let way = Way { first: message, publisher, gate: origin_gate };
+        self.route_to(&matches, &way, One(message), actions);
         matches.direct.len() + matches.groups.len()
     }
 
-    /// The same for receivers that are known; leaves no messages. Returns what must be durable before
-    /// they are acknowledged.
+    /// Queues messages for receivers that are known. Returns what must be durable before they are
+    /// acknowledged.
     fn route_to(
         &mut self,
         matches: &Matches,
-        messages: &mut Vec<Message>,
-        publisher: Option<SessionKey>,
-        origin_gate: Lsn,
+        way: &Way<'_>,
+        messages: impl Messages,
         actions: &mut Actions,
     ) -> Lsn {
-        let Some(first) = messages.first().cloned() else { return Lsn::NONE };
-        let topic = self.guards.question(&first);
-        let way = Way { first: &first, topic, publisher, gate: origin_gate };
+        let topic = self.guards.question(way.first);
         let mut gate = Lsn::NONE;
         // The last receiver needs no copies.
         let last = matches.direct.last().filter(|_| matches.groups.is_empty());
         for found in &matches.direct[..matches.direct.len() - usize::from(last.is_some())] {
-            gate = gate.max(self.deliver_to(found, &way, messages.iter().cloned(), actions));
+            gate = gate.max(self.deliver_to(found, way, topic, messages.copies(), actions));
         }
         for group in &matches.groups {
-            for message in &*messages {
-                let queued = self.deliver_to_group(*group, message, topic, origin_gate, actions);
+            for message in messages.copies() {
+                let queued = self.deliver_to_group(*group, message, topic, way.gate, actions);
                 gate = gate.max(queued);
             }
         }
-        match last {
-            Some(found) => gate.max(self.deliver_to(found, &way, messages.drain(..), actions)),
-            None => {
-                messages.clear();
-                gate
-            }
-        }
+        let all = messages.into_all();
+        let Some(found) = last else { return gate };
+        gate.max(self.deliver_to(found, way, topic, all, actions))
     }
 
     fn deliver_to(
         &mut self,
         found: &Match,
         way: &Way<'_>,
+        topic: Option<Topic<'_>>,
         messages: impl ExactSizeIterator<Item = Message>,
         actions: &mut Actions,
     ) -> Lsn {
         let Some(options) = options_for(found, way.publisher) else { return Lsn::NONE };
-        if !self.may_receive(found.session, way.topic, messages.len()) {
+        if !self.may_receive(found.session, topic, messages.len()) {
             return Lsn::NONE;
         }
         self.deliver(found.session, messages, terms(way.first, options, way.gate), actions)
     }
 
-    /// What every delivery of a message of this QoS waits for: that a crash cannot make its publisher
-    /// send it again as a new one.
-    fn origin_gate(&self, qos: QoS, publisher: SessionKey) -> Lsn {
-        match qos {
+    /// What every delivery of this message waits for: that a crash cannot make its publisher send it
+    /// again as a new one.
+    fn origin_gate(&self, message: &Message, publisher: SessionKey) -> Lsn {
+        match message.qos() {
             QoS::ExactlyOnce if self.sessions[publisher].is_durable() => self.journal.current(),
             _ => Lsn::NONE,
         }
     }
 }
 
-impl Run {
-    fn push(&mut self, packet: Option<InboundId>, message: Message, gate: Lsn) {
-        self.messages.push(message);
-        self.answers.extend(packet.map(|packet| (packet, gate)));
-    }
-}
-
 /// What holds for all receivers of messages that go the same way.
 struct Way<'a> {
     first: &'a Message,
-    topic: Option<Topic<'a>>,
     publisher: Option<SessionKey>,
+    /// What must be durable before any of them is seen.
     gate: Lsn,
+}
+
+/// Messages that go the same way.
+trait Messages {
+    fn copies(&self) -> impl ExactSizeIterator<Item = Message>;
+
+    fn into_all(self) -> impl ExactSizeIterator<Item = Message>;
+}
+
+struct One<'a>(&'a Message);
+
+impl Messages for One<'_> {
+    fn copies(&self) -> impl ExactSizeIterator<Item = Message> {
+        std::iter::once(self.0.clone())
+    }
+
+    fn into_all(self) -> impl ExactSizeIterator<Item = Message> {
+        std::iter::once(self.0.clone())
+    }
+}
+
+/// The first ones of `requests`, which are all PUBLISH.
+struct Run<'a> {
+    requests: &'a mut VecDeque<Request>,
+    count: usize,
+}
+
+impl Messages for Run<'_> {
+    fn copies(&self) -> impl ExactSizeIterator<Item = Message> {
+        self.requests.range(..self.count).map(|request| match request.as_publish() {
+            Some((_, message)) => message.clone(),
+            None => unreachable!("counted as PUBLISH"),
+        })
+    }
+
+    fn into_all(self) -> impl ExactSizeIterator<Item = Message> {
+        self.requests.drain(..self.count).map(|request| match request {
+            Request::Publish { message, .. } => message,
+            _ => unreachable!("counted as PUBLISH"),
+        })
+    }
 }
 
 /// What a session gets of a message, by the subscriptions that matched: less of its own where it

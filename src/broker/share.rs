@@ -14,7 +14,7 @@ impl Broker {
     pub(super) fn deliver_to_group(
         &mut self,
         group: GroupKey,
-        message: &Message,
+        message: Message,
         topic: Option<Topic<'_>>,
         gate: Lsn,
         actions: &mut Actions,
@@ -23,8 +23,8 @@ impl Broker {
             self.stats.dropped.denied += 1;
             return Lsn::NONE;
         };
-        let terms = terms(message, &options, gate, group);
-        self.deliver(member, std::iter::once(message.clone()), terms, actions)
+        let terms = terms(&message, &options, gate, group);
+        self.deliver(member, std::iter::once(message), terms, actions)
     }
 
     /// The client is gone for now: what came to it through shared subscriptions goes to members

@@ -127,7 +127,7 @@ impl Broker {
         if self.retained.set(message.clone()).is_err() {
             self.stats.dropped.retained_full += 1;
         }
-        self.route(vec![message], None, Lsn::NONE, actions)
+        self.route(&message, None, Lsn::NONE, actions)
     }
 
     /// Every value, in Mosquitto's names where it has one.

@@ -25,12 +25,14 @@ impl Frame<'_> {
 /// `Ok(None)` while more bytes are needed. A first byte that no packet has (`[MQTT-2.1.3-1]`), a
 /// remaining length in more bytes than it needs (`[MQTT-1.5.5-1]`) and a packet of more than `limit`
 /// bytes, header included, are errors as soon as they can be seen, however few bytes have come.
+#[inline]
 pub fn frame(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
     frame_with(check_first, varint, bytes, limit)
 }
 
 /// The same before 5.0, where nothing forbids a remaining length in more bytes than it needs, and
 /// small devices write it so.
+#[inline]
 pub fn frame_v311(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, DecodeError> {
     frame_with(check_first, padded_varint, bytes, limit)
 }
@@ -41,6 +43,7 @@ pub fn frame_v31(bytes: &[u8], limit: usize) -> Result<Option<Frame<'_>>, Decode
     frame_with(check_first_v31, padded_varint, bytes, limit)
 }
 
+#[inline]
 fn frame_with(
     check_first: impl FnOnce(u8) -> Result<(), DecodeError>,
     varint: impl FnOnce(&[u8]) -> Result<Option<(u32, usize)>, DecodeError>,
@@ -60,6 +63,7 @@ fn frame_with(
 }
 
 /// Tables 2-1 and 2-2: the packet types and the flags that each of them has.
+#[inline]
 fn check_first(first: u8) -> Result<(), DecodeError> {
     use packet_type::{PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE};
     let flags = first & 0x0f;
@@ -85,6 +89,7 @@ const RESERVED_FLAGS: DecodeError = DecodeError::malformed(
 );
 
 /// `[MQTT-3.3.1-2]` and `[MQTT-3.3.1-4]`.
+#[inline]
 fn check_publish_flags(flags: u8) -> Result<(), DecodeError> {
     match (flags & 0b1000 != 0, flags >> 1 & 0b11) {
         (_, 3) => Err(DecodeError::malformed("PUBLISH has QoS 3")),

@@ -81,16 +81,23 @@ const TOPIC_ALIAS_LEN: usize = 3;
 
 /// Appends a whole PUBLISH of QoS 0 as it is before MQTT 5, unless it would have more than `max` bytes:
 /// whether it did. `body` is the topic name with its length in front, and the payload.
+#[inline]
 pub fn encode_plain_publish(retain: bool, body: &[u8], max: usize, out: &mut Vec<u8>) -> bool {
+    let first = packet_type::PUBLISH << 4 | if retain { RETAIN } else { 0 };
     let header_len = 1 + varint_len(body.len());
-    let fits = header_len + body.len() <= max;
-    if fits {
-        out.reserve(header_len + body.len());
-        out.push(packet_type::PUBLISH << 4 | if retain { RETAIN } else { 0 });
-        put_varint(out, body.len());
-        out.extend_from_slice(body);
+    if header_len + body.len() > max {
+        return false;
     }
-    fits
+    out.reserve(header_len + body.len());
+    match u8::try_from(body.len()) {
+        Ok(len @ 0..0x80) => out.extend_from_slice(&[first, len]),
+        _ => {
+            out.push(first);
+            put_varint(out, body.len());
+        }
+    }
+    out.extend_from_slice(body);
+    true
 }
 
 impl PublishHead<'_> {
@@ -168,6 +175,7 @@ impl PublishHead<'_> {
 impl<'a> Publish<'a> {
     /// Parses a frame of which [`Frame::is_publish`] holds. A topic name that is the last one is not
     /// checked again.
+    #[inline]
     pub fn decode(
         frame: Frame<'a>,
         protocol: Protocol,
@@ -180,6 +188,7 @@ impl<'a> Publish<'a> {
         Self::decode_with(frame, protocol, topic_name)
     }
 
+    #[inline]
     fn decode_with(
         frame: Frame<'a>,
         protocol: Protocol,
@@ -225,6 +234,7 @@ impl<'a> Publish<'a> {
 
 /// Section 3.3.2.1: an empty topic name wants an alias; where there are none it is malformed
 /// (`[MQTT-4.7.3-1]`).
+#[inline]
 fn named_or_alias(
     topic: &str,
     alias: Option<u16>,
@@ -241,6 +251,7 @@ fn named_or_alias(
 
 impl LastTopic {
     /// The topic name in `bytes`, or nothing.
+    #[inline]
     fn check(&mut self, bytes: &[u8]) -> Result<&str, DecodeError> {
         if bytes.is_empty() {
             return Ok("");
@@ -255,11 +266,16 @@ impl LastTopic {
 }
 
 impl<'a> PublishProperties<'a> {
+    #[inline]
     fn decode(body: &mut Reader<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
-        if !protocol.is_v5() {
-            return Ok(Self::default());
+        match protocol {
+            Protocol::V31 | Protocol::V311 => Ok(Self::default()),
+            Protocol::V5 => Self::decode_section(body),
         }
-        let mut section = Section::open(body, PUBLISH, protocol)?;
+    }
+
+    fn decode_section(body: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let mut section = Section::open(body, PUBLISH, Protocol::V5)?;
         let mut properties = Self::default();
         let mut passed_on = PassedOn::new(section.whole());
         loop {

@@ -31,12 +31,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(CUT_OFF)?;
         self.rest = rest;
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(CUT_OFF)?;
         self.rest = rest;
@@ -47,6 +49,7 @@ impl<'a> Reader<'a> {
         self.array().map(u8::from_be_bytes)
     }
 
+    #[inline]
     pub fn u16(&mut self) -> Result<u16, DecodeError> {
         self.array().map(u16::from_be_bytes)
     }
@@ -62,6 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Binary data, section 1.5.6: two bytes of length and that many bytes.
+    #[inline]
     pub fn binary(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.u16()?;
         self.take(usize::from(len))
@@ -80,6 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A packet identifier (`[MQTT-2.2.1-3]`).
+    #[inline]
     pub fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
         PacketId::new(self.u16()?).ok_or(DecodeError::protocol("the packet identifier is zero"))
     }
@@ -107,6 +112,7 @@ pub(super) fn topic_name(bytes: &[u8]) -> Result<&str, DecodeError> {
 
 /// The variable byte integer at the start of `bytes` and how many bytes it takes; `None` while
 /// more are needed. Only the shortest form counts (`[MQTT-1.5.5-1]`).
+#[inline]
 pub(super) fn varint(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
     match padded_varint(bytes)? {
         Some((_, width)) if width > 1 && bytes[width - 1] == 0 => {
@@ -117,7 +123,11 @@ pub(super) fn varint(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> 
 }
 
 /// As [`varint`], with any number of zeros in front of the number.
+#[inline]
 pub(super) fn padded_varint(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
+    if let [byte @ 0..0x80, ..] = *bytes {
+        return Ok(Some((byte.into(), 1)));
+    }
     let mut value = 0;
     for (at, &byte) in bytes.iter().take(4).enumerate() {
         value |= u32::from(byte & 0x7f) << (7 * at);

@@ -2,7 +2,7 @@
 
 use super::aliases::InboundAliases;
 use super::{Connection, Ended, Farewell, Fault, Input, Inputs, Limits, Link, State, filters};
-use crate::codec::{Disconnect, Frame, Packet, PlainAck, Publish};
+use crate::codec::{Disconnect, Frame, LastTopic, Packet, PlainAck, Publish};
 use crate::request::Request;
 use crate::types::{
     InboundId, Message, MessageHead, OutboundId, Protocol, ReasonCode, SubscriptionIds, Timestamp,
@@ -66,16 +66,17 @@ impl Connection {
 
 /// What the packets ask for that nearly all packets are, PUBLISH and acknowledgements that say nothing but
 /// yes; `None` for others. They are spared the way that those go.
+#[inline]
 pub(super) fn usual(
     frame: Frame<'_>,
     protocol: Protocol,
     link: &mut Link,
     limits: &Limits,
     now: Timestamp,
-    out: &mut Inputs,
+    last: &mut LastTopic,
 ) -> Result<Option<Request>, Fault> {
     if frame.is_publish() {
-        let packet = Publish::decode(frame, protocol, &mut out.topic)?;
+        let packet = Publish::decode(frame, protocol, last)?;
         return publish(&packet, protocol, link, limits, now).map(Some);
     }
     let Some(ack) = PlainAck::decode(&frame) else { return Ok(None) };
@@ -90,6 +91,7 @@ pub(super) fn usual(
 }
 
 /// PUBLISH, of all packets the one that [`Connection::handle_packet`] does not see.
+#[inline]
 fn publish(
     packet: &Publish<'_>,
     protocol: Protocol,
@@ -117,6 +119,7 @@ fn publish(
     Ok(Request::Publish { id, dup: packet.dup, message })
 }
 
+#[inline]
 fn check_publish(packet: &Publish<'_>, limits: &Limits) -> Result<(), Fault> {
     if packet.qos > limits.maximum_qos {
         return Err(Fault::new(ReasonCode::QoSNotSupported, "PUBLISH QoS above the maximum"));
@@ -131,6 +134,7 @@ fn check_publish(packet: &Publish<'_>, limits: &Limits) -> Result<(), Fault> {
 }
 
 /// The topic name of `packet`, which may stand behind its alias; sets the alias if both are there.
+#[inline]
 fn resolve_topic<'a>(
     packet: &Publish<'a>,
     aliases: &'a mut Option<Box<InboundAliases>>,
@@ -154,6 +158,7 @@ fn resolve_topic<'a>(
 }
 
 /// Why this one message is refused though its packet is in order.
+#[inline]
 fn unacceptable(
     packet: &Publish<'_>,
     name: &str,

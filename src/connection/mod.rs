@@ -32,7 +32,7 @@ pub use output::{Output, SHARED_BODY_MIN};
 
 use std::sync::Arc;
 
-use crate::codec::{Frame, decode, frame, frame_v31, frame_v311};
+use crate::codec::{DecodeError, Frame, decode, frame, frame_v31, frame_v311};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::{ClientId, Protocol, Timestamp};
 use handshake::Handshake;
@@ -128,11 +128,18 @@ impl Connection {
     ) -> usize {
         let mut taken = 0;
         while self.is_reading() {
+            match self.receive_usual(&bytes[taken..], now, out) {
+                Ok(usual) => taken += usual,
+                Err(fault) => {
+                    self.leave(fault, out);
+                    break;
+                }
+            }
             match self.next_frame(&bytes[taken..]) {
                 Ok(Some(frame)) => {
                     taken += frame.len;
                     self.reported = 0;
-                    if let Err(fault) = self.handle_frame(frame, now, entropy, out) {
+                    if let Err(fault) = self.handle_frame(frame, entropy, out) {
                         self.leave(fault, out);
                     }
                 }
@@ -186,6 +193,29 @@ impl Connection {
         }
     }
 
+    /// Takes the packets at the start of `bytes` that are of the usual kinds, and whole: nearly all are,
+    /// and are spared the way that others go. Returns how many bytes they were.
+    fn receive_usual(
+        &mut self,
+        bytes: &[u8],
+        now: Timestamp,
+        out: &mut Inputs,
+    ) -> Result<usize, Fault> {
+        let (Some(protocol), State::Connected(link)) = (self.protocol, &mut self.state) else {
+            return Ok(0);
+        };
+        let limit = self.limits.packet_bytes_max();
+        let mut taken = 0;
+        while let Ok(Some(frame)) = frame_of(protocol, &bytes[taken..], limit) {
+            let request = inbound::usual(frame, protocol, link, &self.limits, now, &mut out.topic)?;
+            let Some(request) = request else { break };
+            out.requests.push_back(request);
+            self.reported = 0;
+            taken += frame.len;
+        }
+        Ok(taken)
+    }
+
     fn next_frame<'a>(&self, bytes: &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         let limit = match self.state {
             State::AwaitConnect => {
@@ -197,30 +227,19 @@ impl Connection {
             State::Authenticating(_) => self.limits.connect_bytes_max(),
             _ => self.limits.packet_bytes_max(),
         };
-        Ok(match self.protocol {
-            Some(Protocol::V31) => frame_v31(bytes, limit)?,
-            Some(Protocol::V5) => frame(bytes, limit)?,
-            // Before CONNECT has said it, nobody is held to the strictest version.
-            Some(Protocol::V311) | None => frame_v311(bytes, limit)?,
-        })
+        // Before CONNECT has said its version, nobody is held to the strictest one.
+        Ok(frame_of(self.protocol.unwrap_or(Protocol::V311), bytes, limit)?)
     }
 
     fn handle_frame(
         &mut self,
         frame: Frame<'_>,
-        now: Timestamp,
         entropy: &mut dyn FnMut() -> u64,
         out: &mut Inputs,
     ) -> Result<(), Fault> {
         let Some(protocol) = self.protocol else {
             return self.handle_connect(frame, entropy, out);
         };
-        if let State::Connected(link) = &mut self.state
-            && let Some(request) = inbound::usual(frame, protocol, link, &self.limits, now, out)?
-        {
-            out.requests.push_back(request);
-            return Ok(());
-        }
         match &mut self.state {
             State::Authenticating(handshake) => {
                 if let Some(ended) = handshake.handle_packet(&decode(frame, protocol)?, out)? {
@@ -256,5 +275,18 @@ impl Connection {
         self.state = State::Leaving { link, farewell };
         self.ended = Some(Ended::Fault(fault).into());
         out.push_back(Input::Fault(fault));
+    }
+}
+
+#[inline]
+fn frame_of(
+    protocol: Protocol,
+    bytes: &[u8],
+    limit: usize,
+) -> Result<Option<Frame<'_>>, DecodeError> {
+    match protocol {
+        Protocol::V31 => frame_v31(bytes, limit),
+        Protocol::V311 => frame_v311(bytes, limit),
+        Protocol::V5 => frame(bytes, limit),
     }
 }

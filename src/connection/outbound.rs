@@ -104,6 +104,7 @@ impl Link {
         PACKET_LEN_MAX.min(self.maximum_packet_size as usize)
     }
 
+    #[inline]
     fn write_publish(
         &mut self,
         delivery: &Delivery,

@@ -1,6 +1,6 @@
 use super::direct::{Apart, Unacknowledged};
 use crate::codec::{PACKET_LEN_MAX, PublishHead};
-use crate::request::Outgoing;
+use crate::request::{Delivery, Outgoing};
 use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
 
 /// How a session gets messages that routing found it to be a receiver of.
@@ -112,17 +112,24 @@ impl<'a> Pull<'a> {
         Self { out, end, bytes_max, bytes: 0, publishes: 0, payload_bytes: 0 }
     }
 
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.out.len() >= self.end || self.bytes >= self.bytes_max
     }
 
+    #[inline]
+    pub(super) fn publish(&mut self, delivery: Delivery) {
+        self.bytes += delivery.message.len();
+        self.publishes += 1;
+        self.payload_bytes += delivery.message.payload_len() as u64;
+        self.out.push(Outgoing::Publish(delivery));
+    }
+
     pub(super) fn push(&mut self, outgoing: Outgoing) {
-        if let Outgoing::Publish(delivery) = &outgoing {
-            self.bytes += delivery.message.len();
-            self.publishes += 1;
-            self.payload_bytes += delivery.message.payload().len() as u64;
+        match outgoing {
+            Outgoing::Publish(delivery) => self.publish(delivery),
+            other => self.out.push(other),
         }
-        self.out.push(outgoing);
     }
 }
 
@@ -181,6 +188,7 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// Whether this message must not be sent any more, and why.
+    #[inline]
     pub(super) fn cause_to_drop(
         &self,
         message: &Message,
@@ -194,6 +202,7 @@ impl Context<'_> {
     }
 
     /// The same for a message that has been sent: an exchange that has begun does not expire.
+    #[inline]
     pub(super) fn cause_to_stop(
         &self,
         message: &Message,
@@ -207,6 +216,7 @@ impl Context<'_> {
     }
 
     /// Whether the client does not take a packet with this message.
+    #[inline]
     fn is_too_large(
         &self,
         message: &Message,

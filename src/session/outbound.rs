@@ -156,9 +156,11 @@ impl Outbound {
         let direct = self.direct.front().filter(|delivery| delivery.gate <= context.durable);
         match (numbered, direct.map(|delivery| delivery.arrival)) {
             (None, None) => None,
-            (Some(numbered), Some(direct)) if numbered > direct => self.send_direct(),
-            (Some(_), _) => Some(self.send_numbered()),
-            (None, Some(_)) => self.send_direct(),
+            (Some(numbered), Some(direct)) if numbered > direct => {
+                self.send_direct().map(Outgoing::Publish)
+            }
+            (Some(_), _) => Some(Outgoing::Publish(self.send_numbered())),
+            (None, Some(_)) => self.send_direct().map(Outgoing::Publish),
         }
     }
 

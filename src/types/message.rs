@@ -124,6 +124,7 @@ impl Message {
     }
 
     /// Whether routing has the same to say of it as of `other`: topic, QoS and RETAIN are the same.
+    #[inline]
     pub fn goes_as(&self, other: &Self) -> bool {
         self.0[0] == other.0[0] && self.topic_bytes() == other.topic_bytes()
     }
@@ -134,6 +135,7 @@ impl Message {
     }
 
     /// The topic name as bytes: spares the UTF-8 check of [`Self::topic`].
+    #[inline]
     pub fn topic_bytes(&self) -> &[u8] {
         &self.0[FIXED..FIXED + self.topic_len()]
     }
@@ -145,8 +147,15 @@ impl Message {
     }
 
     /// The payload.
+    #[inline]
     pub fn payload(&self) -> &[u8] {
         &self.0[FIXED + self.topic_len() + self.properties_len()..]
+    }
+
+    /// Bytes of the payload.
+    #[inline]
+    pub fn payload_len(&self) -> usize {
+        self.0.len() - FIXED - self.topic_len() - self.properties_len()
     }
 
     /// What follows the fixed header of a PUBLISH of QoS 0 before MQTT 5: the topic name with its length
@@ -173,6 +182,7 @@ impl Message {
         u32::from_be_bytes(self.field(PROPERTIES_LEN)) as usize
     }
 
+    #[inline]
     fn field<const N: usize>(&self, at: usize) -> [u8; N] {
         self.0[at..at + N].try_into().expect("the fixed part is always there")
     }

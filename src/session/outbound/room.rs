@@ -27,6 +27,7 @@ impl Outbound {
     }
 
     /// Makes room for a message of QoS 0: whether there is any. Counts older ones that made way.
+    #[inline]
     pub(super) fn make_room_direct(
         &mut self,
         bytes: usize,
@@ -60,6 +61,7 @@ impl Outbound {
 }
 
 impl QueueLimits {
+    #[inline]
     fn have_room(&self, (messages, used): (usize, usize), bytes: usize) -> bool {
         messages < self.messages_max && used.saturating_add(bytes) <= self.bytes_max
     }

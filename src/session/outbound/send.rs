@@ -1,6 +1,4 @@
-use super::{
-    Apart, Context, Delivery, Dropped, Outbound, Outgoing, Pull, QoS, State, Unacknowledged,
-};
+use super::{Apart, Context, Delivery, Dropped, Outbound, Pull, QoS, State, Unacknowledged};
 
 impl Outbound {
     /// Passes over what stands at the front of the queues and must not be sent.
@@ -18,6 +16,7 @@ impl Outbound {
         self.drop_unsendable_direct(context, dropped);
     }
 
+    #[inline]
     fn drop_unsendable_direct(&mut self, context: &Context, dropped: &mut Vec<Dropped>) {
         while let Some(next) = self.direct.front() {
             let ids = next.subscription_ids();
@@ -37,17 +36,21 @@ impl Outbound {
         pull: &mut Pull<'_>,
         dropped: &mut Vec<Dropped>,
     ) -> bool {
-        loop {
-            self.drop_unsendable_direct(context, dropped);
-            match self.direct.front() {
-                Some(next) if next.gate <= context.durable => {}
-                _ => return true,
+        while let Some(next) = self.direct.front() {
+            let ids = next.subscription_ids();
+            if context.cause_to_drop(&next.message, QoS::AtMostOnce, ids).is_some() {
+                self.drop_unsendable_direct(context, dropped);
+                continue;
+            }
+            if next.gate > context.durable {
+                return true;
             }
             if pull.is_full() {
                 return false;
             }
-            self.send_direct().into_iter().for_each(|outgoing| pull.push(outgoing));
+            self.send_direct().into_iter().for_each(|delivery| pull.publish(delivery));
         }
+        true
     }
 
     /// Pulls where nothing but messages of QoS 1 and 2 waits, up to the first one of which more has to be
@@ -68,7 +71,7 @@ impl Outbound {
             if context.cause_to_drop(message, entry.qos, &entry.subscription_ids).is_some() {
                 break;
             }
-            pull.push(self.send_numbered());
+            pull.publish(self.send_numbered());
         }
         self.sent > first
     }
@@ -92,7 +95,8 @@ impl Outbound {
         may_go.then_some(entry.arrival)
     }
 
-    pub(super) fn send_numbered(&mut self) -> Outgoing {
+    #[inline]
+    pub(super) fn send_numbered(&mut self) -> Delivery {
         let id = self.ring.id(self.sent);
         let entry = self.ring.get_mut(self.sent).expect("seen to be sendable");
         let State::Queued(message) = std::mem::replace(&mut entry.state, State::Done) else {
@@ -113,16 +117,17 @@ impl Outbound {
         self.resent += 1;
         self.released += 1;
         self.in_flight += 1;
-        Outgoing::Publish(delivery)
+        delivery
     }
 
-    pub(super) fn send_direct(&mut self) -> Option<Outgoing> {
+    #[inline]
+    pub(super) fn send_direct(&mut self) -> Option<Delivery> {
         let Unacknowledged { message, apart, .. } = self.direct.pop()?;
         let Apart { retain, subscription_ids, group } =
             apart.map(|apart| *apart).unwrap_or_default();
         self.shared -= u32::from(group.is_some());
         let (qos, id, dup) = (QoS::AtMostOnce, None, false);
-        Some(Outgoing::Publish(Delivery { message, qos, id, dup, retain, subscription_ids }))
+        Some(Delivery { message, qos, id, dup, retain, subscription_ids })
     }
 
     /// Finishes the first message that has not been sent, unsent.
