@@ -78,11 +78,12 @@ impl Broker {
         packet: Option<InboundId>,
         qos: QoS,
     ) -> bool {
+        let (Some(packet), QoS::ExactlyOnce) = (packet, qos) else { return false };
         let session = &self.sessions[key];
-        let duplicate = qos == QoS::ExactlyOnce
-            && packet.is_some_and(|packet| session.inbound.is_taken(packet));
+        let duplicate = session.inbound.is_taken(packet);
         if duplicate {
-            self.acknowledge(id, packet, qos, ReasonCode::Success, session.gate);
+            let answer = std::iter::once((packet, session.gate));
+            self.acknowledge(id, answer, qos, ReasonCode::Success);
         }
         duplicate
     }
@@ -103,7 +104,7 @@ impl Broker {
         if !is_v5 {
             gate = self.take_packet_id(key, Some(packet), qos);
         }
-        self.acknowledge(id, Some(packet), qos, reason, gate);
+        self.acknowledge(id, std::iter::once((packet, gate)), qos, reason);
     }
 
     /// PUBREL: the packet id may be used again (`[MQTT-4.3.3-11]`).
@@ -190,23 +191,28 @@ impl Broker {
         session.gate
     }
 
+    /// Answers messages of QoS 1 or 2, each as soon as all that it waits for is durable.
     pub(super) fn acknowledge(
         &mut self,
         id: ConnId,
-        packet: Option<InboundId>,
+        packets: impl Iterator<Item = (InboundId, Lsn)>,
         qos: QoS,
         reason: ReasonCode,
-        gate: Lsn,
     ) {
-        let Some(packet) = packet else { return };
-        let answer = match qos {
-            QoS::ExactlyOnce => Outgoing::PubRec { id: packet, reason },
-            _ => Outgoing::PubAck { id: packet, reason },
-        };
         let Some(conn) = self.conns.get_mut(id) else { return };
-        let gate = if conn.acknowledged_at_once { Lsn::NONE } else { gate };
-        conn.push_reply(gate, answer);
-        self.wait_for(id, gate);
+        let mut last = Lsn::NONE;
+        for (packet, gate) in packets {
+            let gate = if conn.acknowledged_at_once { Lsn::NONE } else { gate };
+            last = last.max(gate);
+            conn.push_reply(
+                gate,
+                match qos {
+                    QoS::ExactlyOnce => Outgoing::PubRec { id: packet, reason },
+                    _ => Outgoing::PubAck { id: packet, reason },
+                },
+            );
+        }
+        self.wait_for(id, last);
     }
 
     /// Keeps the message as the one of its topic, or clears the topic if it has no payload

@@ -50,9 +50,8 @@ impl Broker {
         };
         let session = &mut self.sessions[key];
         session.gate = session.gate.max(routed).max(gate);
-        for (packet, taken) in answers.drain(..) {
-            self.acknowledge(id, Some(packet), first.qos(), reason, routed.max(taken));
-        }
+        let gated = answers.drain(..).map(|(packet, taken)| (packet, routed.max(taken)));
+        self.acknowledge(id, gated, first.qos(), reason);
         self.answers = answers;
         count * (1 + receivers)
     }

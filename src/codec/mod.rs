@@ -31,7 +31,7 @@ pub use disconnect::Disconnect;
 pub use error::DecodeError;
 pub use frame::{Frame, frame, frame_v31, frame_v311};
 pub use property::{Property, encode_property, properties};
-pub use publish::{LastTopic, Publish, PublishHead, PublishProperties, encode_plain_publish};
+pub use publish::{LastTopic, PlainPublish, Publish, PublishHead, PublishProperties};
 pub use suback::{SubAck, UnsubAck};
 pub use subscribe::{FILTERS_MAX, Subscribe, SubscribeFilter};
 pub use unsubscribe::Unsubscribe;

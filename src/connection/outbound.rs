@@ -5,9 +5,11 @@ use super::{
     ALIASES_OUT_MAX, Connection, Ended, Farewell, Fault, Limits, Link, Output, SHARED_BODY_MIN,
     State,
 };
-use crate::codec::{self, Ack, PACKET_LEN_MAX, Packet, PlainAck, PublishHead, SubAck, UnsubAck};
+use crate::codec::{
+    self, Ack, PACKET_LEN_MAX, Packet, PlainAck, PlainPublish, PublishHead, SubAck, UnsubAck,
+};
 use crate::request::{Delivery, Outgoing};
-use crate::types::{Message, PacketId, Protocol, QoS, ReasonCode, Timestamp};
+use crate::types::{Message, PacketId, Protocol, ReasonCode, SubscriptionIds, Timestamp};
 
 /// A topic of this many bytes is no longer than the alias that would stand for it.
 const ALIAS_BYTES: usize = 3;
@@ -114,12 +116,8 @@ impl Link {
         output: &mut Output,
     ) {
         let message = &delivery.message;
-        let plain = !protocol.is_v5() && delivery.qos == QoS::AtMostOnce;
-        if let Some(body) = message.plain_body().filter(|body| plain && body.len() < PLAIN_BODY_MAX)
-        {
-            // What most clients get, as one piece.
-            let max = self.packet_bytes_max();
-            codec::encode_plain_publish(delivery.retain, body, max, &mut output.bytes);
+        if let Some(plain) = self.plain(delivery, protocol) {
+            plain.encode_within(self.packet_bytes_max(), protocol, &mut output.bytes);
             return;
         }
         let mut head = PublishHead {
@@ -138,6 +136,24 @@ impl Link {
         if head.encode_within(self.packet_bytes_max(), protocol, &mut output.bytes) {
             output.push_payload(message);
         }
+    }
+
+    /// The delivery as a packet without properties, if it is one, and its payload is not to be shared.
+    #[inline]
+    fn plain<'a>(&self, delivery: &'a Delivery, protocol: Protocol) -> Option<PlainPublish<'a>> {
+        let message = &delivery.message;
+        let body = message.plain_body().filter(|body| body.len() < PLAIN_BODY_MAX)?;
+        let is_plain = self.topic_alias_maximum == 0
+            && delivery.subscription_ids == SubscriptionIds::None
+            && message.expires_at().is_none();
+        (is_plain || !protocol.is_v5()).then(|| PlainPublish {
+            dup: delivery.dup,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            packet_id: delivery.id.map(|id| id.0),
+            body,
+            name_len: 2 + message.topic_bytes().len(),
+        })
     }
 
     /// Uses the alias of the topic, or sets one where that does not make the packet too large.
