@@ -1,8 +1,12 @@
-//! What a message costs, in work that can be counted: allocations and system calls. Time depends on
-//! the machine and its other tenants; these hardly do. A bound is the figure of today and a fifth.
+//! What a message costs, in work that can be counted: allocations, instructions and system calls. Time
+//! depends on the machine and its other tenants; these hardly do. A bound is the figure of today and a fifth.
 
 mod allocations;
+#[path = "../common/mod.rs"]
+mod common;
+mod instructions;
 mod pair;
+mod path;
 mod system_calls;
 
 use parking_lot::Mutex;
