@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::entrance::{Entrance, Stream};
+use super::tcp::OPTIONS_ARE_INHERITED;
 use super::{TcpOptions, UnixSocket};
 
 /// How long accepting pauses when the process is out of descriptors or memory.
@@ -18,6 +19,22 @@ pub enum Listening {
     Tcp(TcpListener, TcpOptions),
     /// By a file.
     Unix(UnixSocket),
+}
+
+impl Listening {
+    /// By TCP, at `socket`, with `options` for every socket that it accepts. To be called within a
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, which may not know one of the options.
+    pub fn tcp(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
+        if OPTIONS_ARE_INHERITED {
+            options.apply(&socket)?;
+        }
+        socket.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(socket)?, options))
+    }
 }
 
 /// Accepts clients for as long as it is polled. It outlives every error: one connection less is
@@ -58,7 +75,7 @@ fn tcp(
     (socket, address): (TcpStream, SocketAddr),
     options: TcpOptions,
 ) -> io::Result<Option<(TcpStream, Option<SocketAddr>)>> {
-    if let Err(error) = options.apply(&socket) {
+    if !OPTIONS_ARE_INHERITED && let Err(error) = options.apply(&socket) {
         tracing::debug!(%address, %error, "connection closed: socket options");
         return Ok(None);
     }
@@ -79,12 +96,64 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use socket2::SockRef;
+
     use super::*;
+    use crate::net::{Keepalive, bind};
+
+    #[tokio::test]
+    async fn an_accepted_socket_has_all_options() {
+        let options = TcpOptions {
+            keepalive: Some(Keepalive {
+                idle: Duration::from_secs(60),
+                interval: Duration::from_secs(10),
+                probes: 3,
+            }),
+            user_timeout: Some(Duration::from_secs(30)),
+            notsent_lowat_bytes: Some(131_072),
+        };
+
+        let (socket, _peer) = pair(options).await;
+
+        let found = SockRef::from(&socket);
+        assert!(found.tcp_nodelay().expect("nodelay"));
+        assert!(found.keepalive().expect("keepalive"));
+        assert_eq!(found.tcp_keepalive_time().expect("idle"), Duration::from_secs(60));
+        assert_eq!(found.tcp_keepalive_interval().expect("interval"), Duration::from_secs(10));
+        assert_eq!(found.tcp_keepalive_retries().expect("probes"), 3);
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(found.tcp_user_timeout().expect("time"), options.user_timeout);
+            assert_eq!(found.tcp_notsent_lowat().expect("bytes"), 131_072);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_options_the_kernel_probes_nothing_and_nodelay_is_set() {
+        let (socket, _peer) = pair(TcpOptions::default()).await;
+
+        let found = SockRef::from(&socket);
+        assert!(found.tcp_nodelay().expect("nodelay"));
+        assert!(!found.keepalive().expect("keepalive"));
+    }
 
     #[test]
     fn a_client_that_gave_up_does_not_make_the_others_wait() {
         assert!(concerns_one_connection(&io::ErrorKind::ConnectionAborted.into()));
         // EMFILE: no descriptors left.
         assert!(!concerns_one_connection(&io::Error::from_raw_os_error(24)));
+    }
+
+    /// A socket that was accepted with `options`, and the one that connected.
+    async fn pair(options: TcpOptions) -> (TcpStream, TcpStream) {
+        let listener =
+            bind("127.0.0.1:0".parse().expect("address"), false, 1).expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let Ok(Listening::Tcp(listener, options)) = Listening::tcp(listener, options) else {
+            panic!("options of this system");
+        };
+        let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
+        let accepted = tcp(accepted.expect("accepts"), options).expect("nothing to report");
+        (accepted.expect("options of this system").0, connected.expect("connects"))
     }
 }

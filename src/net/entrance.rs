@@ -67,12 +67,13 @@ impl Entrance {
     pub fn admit<S: Stream>(self: &Arc<Self>, socket: S, address: Option<SocketAddr>) {
         // Behind a proxy the limits for one address wait until that address is known.
         let counted = address.filter(|_| self.proxy.is_none());
-        let admission = match self.door.admit(counted) {
+        let mut admission = match self.door.admit(counted) {
             Ok(admission) => admission,
             Err(refusal) => return self.log_refusal(refusal, address),
         };
         let peer = PeerInfo { address, ..self.peer.clone() };
         if self.proxy.is_none() && self.tls.is_none() && self.websocket.is_none() {
+            admission.set_bare();
             tokio::spawn(Driver::new(socket, peer, Arc::clone(&self.shared), admission));
         } else {
             tokio::spawn(Arc::clone(self).enter(socket, peer, admission));
@@ -89,6 +90,7 @@ impl Entrance {
         let shared = || Arc::clone(&self.shared);
         match self.open(socket, &mut peer, &mut admission).await {
             Ok(Opened::Plain(socket)) => {
+                admission.set_bare();
                 tokio::spawn(Driver::new(socket, peer, shared(), admission));
             }
             Ok(Opened::Tls(socket)) => {

@@ -1,9 +1,14 @@
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::TcpStream;
+
+/// Whether an accepted socket has the options of the one that listened. Linux copies that one,
+/// which spares each connection up to seven calls of the system.
+pub(super) const OPTIONS_ARE_INHERITED: bool = cfg!(target_os = "linux");
 
 /// What is set on every accepted socket. TCP_NODELAY always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,7 +59,7 @@ impl TcpOptions {
     /// # Errors
     ///
     /// Those of the system.
-    pub fn apply(&self, socket: &TcpStream) -> io::Result<()> {
+    pub fn apply(&self, socket: &impl AsFd) -> io::Result<()> {
         let socket = SockRef::from(socket);
         socket.set_tcp_nodelay(true)?;
         if let Some(keepalive) = self.keepalive {
@@ -79,48 +84,7 @@ impl TcpOptions {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
-
     use super::*;
-
-    #[tokio::test]
-    async fn an_accepted_socket_has_all_options() {
-        let (socket, _peer) = pair().await;
-        let options = TcpOptions {
-            keepalive: Some(Keepalive {
-                idle: Duration::from_secs(60),
-                interval: Duration::from_secs(10),
-                probes: 3,
-            }),
-            user_timeout: Some(Duration::from_secs(30)),
-            notsent_lowat_bytes: Some(131_072),
-        };
-
-        options.apply(&socket).expect("options of this system");
-
-        let found = SockRef::from(&socket);
-        assert!(found.tcp_nodelay().expect("nodelay"));
-        assert!(found.keepalive().expect("keepalive"));
-        assert_eq!(found.tcp_keepalive_time().expect("idle"), Duration::from_secs(60));
-        assert_eq!(found.tcp_keepalive_interval().expect("interval"), Duration::from_secs(10));
-        assert_eq!(found.tcp_keepalive_retries().expect("probes"), 3);
-        #[cfg(target_os = "linux")]
-        {
-            assert_eq!(found.tcp_user_timeout().expect("time"), options.user_timeout);
-            assert_eq!(found.tcp_notsent_lowat().expect("bytes"), 131_072);
-        }
-    }
-
-    #[tokio::test]
-    async fn without_options_the_kernel_probes_nothing_and_nodelay_is_set() {
-        let (socket, _peer) = pair().await;
-
-        TcpOptions::default().apply(&socket).expect("options of this system");
-
-        let found = SockRef::from(&socket);
-        assert!(found.tcp_nodelay().expect("nodelay"));
-        assert!(!found.keepalive().expect("keepalive"));
-    }
 
     #[test]
     fn all_addresses_of_ipv6_take_ipv4_too_unless_told_otherwise() {
@@ -134,14 +98,5 @@ mod tests {
 
             assert_eq!(connected.is_ok(), reached, "only_v6 = {only_v6}");
         }
-    }
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let address = "127.0.0.1:0".parse().expect("address");
-        let listener = bind(address, false, 1).expect("a free port");
-        let listener = TcpListener::from_std(listener).expect("nonblocking");
-        let address = listener.local_addr().expect("bound");
-        let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
-        (accepted.expect("accepts").0, connected.expect("connects"))
     }
 }

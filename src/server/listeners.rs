@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::activation::{Activation, Passed};
@@ -160,10 +159,9 @@ fn adopt(passed: Passed, listener: &Listener, config: &Config) -> Result<Place, 
     let system = |error: io::Error| error.to_string();
     match (passed, &listener.endpoint) {
         (Passed::Tcp(socket), Endpoint::Tcp(_)) => {
-            socket.set_nonblocking(true).map_err(system)?;
             let address = socket.local_addr().map_err(system)?;
-            let socket = TcpListener::from_std(socket).map_err(system)?;
-            Ok((Listening::Tcp(socket, settings::tcp(&config.tcp)), Some(address)))
+            let options = settings::tcp(&config.tcp);
+            Ok((Listening::tcp(socket, options).map_err(system)?, Some(address)))
         }
         (Passed::Unix(socket), Endpoint::Unix(_)) => {
             Ok((Listening::Unix(UnixSocket::adopt(socket).map_err(system)?), None))
@@ -179,8 +177,7 @@ fn bind(listener: &Listener, config: &Config) -> io::Result<Place> {
             let only_v6 = leaves_ipv4_to_another(*address, &config.listeners);
             let socket = net::bind(*address, only_v6, config.tcp.backlog)?;
             let address = socket.local_addr()?;
-            let listener = TcpListener::from_std(socket)?;
-            Ok((Listening::Tcp(listener, settings::tcp(&config.tcp)), Some(address)))
+            Ok((Listening::tcp(socket, settings::tcp(&config.tcp))?, Some(address)))
         }
         Endpoint::Unix(socket) => {
             let socket = UnixSocket::bind(&socket.path, socket.mode.0, config.tcp.backlog)?;

@@ -111,6 +111,11 @@ impl Keeper {
         &self.directory
     }
 
+    /// The number of the last batch.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Has `write` apply a batch under its number, as durably as it is told.
     pub(super) fn write(
         &mut self,

@@ -13,6 +13,7 @@ mod offline;
 mod options;
 mod salvage;
 mod sled;
+mod sled_files;
 mod space;
 mod witness;
 

@@ -1,14 +1,13 @@
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::damage::{Running, contained, is_damage};
 use super::keeper::{Keeper, Place, lock};
 use super::layout::{Changes, LABEL_KEY, chunk_key, entry_key, entry_range, key_of, write_label};
 use super::lock::patiently;
-use super::space::{occupied_bytes, sync_directory};
+use super::sled_files::SledFiles;
+use super::space::occupied_bytes;
 use super::{DirectoryLock, Durability, EngineOptions, Operation, Store, StoreError, Visitor};
 
 /// The directory of this engine in the data directory.
@@ -36,7 +35,7 @@ const FLUSH_EVERY_MS: u64 = 500;
 #[derive(Debug)]
 pub struct SledStore {
     db: Running<sled::Db>,
-    disk: Disk,
+    files: SledFiles,
     keeper: Keeper,
 }
 
@@ -63,11 +62,13 @@ impl SledStore {
         // One whose writing a crash cut off blocks every later opening, and nothing needs it.
         remove_snapshots(&directory, ".generating")?;
         let db = contained(&directory, || start(&directory, options))?;
-        let disk = Disk::open(&directory)?;
+        let files = SledFiles::open(&directory)?;
         let label = contained(&directory, || read(&db, &directory, LABEL_KEY))?;
         let is_empty = contained(&directory, || Ok(db.is_empty()))?;
         let keeper = Keeper::new(place, options, label.as_deref(), is_empty)?;
-        Ok(Self { db, disk, keeper })
+        let tree = Tree { db: &db, directory: &directory };
+        contained(&directory, || tree.remove_unfinished(keeper.count()))?;
+        Ok(Self { db, files, keeper })
     }
 
     fn directory(&self) -> &Path {
@@ -104,25 +105,28 @@ impl SledStore {
 
 impl Store for SledStore {
     fn apply(&mut self, operations: Vec<Operation>) -> Result<(), StoreError> {
-        let Self { db, disk, keeper } = self;
+        let Self { db, files, keeper } = self;
         let directory = keeper.directory().to_path_buf();
         keeper.write(operations, |changes, count, durability| {
-            let batch = batch(db, &directory, changes, count)?;
-            db.apply_batch(batch).map_err(|error| explain(&directory, error))?;
+            let tree = Tree { db, directory: &directory };
+            match tree.single(&changes, count)? {
+                Some((key, value)) => tree.put_single(key, value, count)?,
+                None => tree.apply_batch(changes, count)?,
+            }
             flush(db, &directory)?;
             match durability {
-                Durability::Disk => Ok(disk.sync()?),
+                Durability::Disk => Ok(files.sync()?),
                 Durability::Os => Ok(()),
             }
         })
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        let Self { db, disk, keeper } = self;
+        let Self { db, files, keeper } = self;
         let directory = keeper.directory().to_path_buf();
         keeper.sync(|| {
             flush(db, &directory)?;
-            Ok(disk.sync()?)
+            Ok(files.sync()?)
         })
     }
 
@@ -156,64 +160,6 @@ impl Store for SledStore {
     }
 }
 
-/// What sled leaves to us of making its files durable.
-///
-/// Its flush writes and starts the writing back of pages (`sync_file_range`), but neither asks the
-/// disk to empty its cache nor covers the length of the file: a power cut takes what was flushed.
-#[derive(Debug)]
-struct Disk {
-    directory: PathBuf,
-    /// A descriptor of our own on sled's file.
-    log: File,
-    /// Values beyond [`CHUNK_BYTES`] never get here, but leaves of very long keys may.
-    synced_blobs: BTreeSet<OsString>,
-}
-
-impl Disk {
-    /// Opens what sled has opened, and makes durable what it wrote by that.
-    fn open(directory: &Path) -> io::Result<Self> {
-        let mut disk = Self {
-            directory: directory.into(),
-            log: File::options().write(true).open(directory.join("db"))?,
-            synced_blobs: BTreeSet::new(),
-        };
-        disk.sync_blobs()?;
-        disk.log.sync_all()?;
-        // For the snapshot that sled makes of an opened log: it does not sync names.
-        sync_directory(directory)?;
-        Ok(disk)
-    }
-
-    /// Makes everything that was flushed durable.
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_blobs()?;
-        self.log.sync_data()
-    }
-
-    /// Before the log, which refers to them.
-    fn sync_blobs(&mut self) -> io::Result<()> {
-        let blobs = self.directory.join("blobs");
-        let names: io::Result<BTreeSet<_>> =
-            fs::read_dir(&blobs)?.map(|entry| Ok(entry?.file_name())).collect();
-        let names = names?;
-        let mut is_changed = false;
-        for name in names.difference(&self.synced_blobs) {
-            is_changed = true;
-            match File::open(blobs.join(name)) {
-                Ok(file) => file.sync_all()?,
-                // Out of use again and removed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if is_changed {
-            sync_directory(&blobs)?;
-        }
-        self.synced_blobs = names;
-        Ok(())
-    }
-}
-
 /// Removes the snapshots whose names end so.
 pub(super) fn remove_snapshots(directory: &Path, end: &str) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
@@ -240,44 +186,133 @@ fn is_lock_taken(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
-fn batch(
-    db: &sled::Db,
-    directory: &Path,
-    changes: Changes,
-    count: u64,
-) -> Result<sled::Batch, StoreError> {
-    let mut batch = sled::Batch::default();
-    batch.insert(LABEL_KEY, &write_label(count));
-    for (key, value) in changes {
-        let before = read(db, directory, &entry_key(&key))?;
-        let chunks_before = before.map_or(Ok(0), |entry| chunks(directory, &entry))?;
-        let chunks_now = match value {
-            Some(value) => put(&mut batch, &key, &value),
-            None => {
-                batch.remove(entry_key(&key));
-                0
-            }
-        };
-        for number in chunks_now..chunks_before {
-            batch.remove(chunk_key(&key, number));
-        }
-    }
-    Ok(batch)
+/// A key and its value.
+type Entry<'a> = (&'a [u8], &'a [u8]);
+
+/// What is written to sled.
+struct Tree<'a> {
+    db: &'a sled::Db,
+    directory: &'a Path,
 }
 
-/// Adds a value to a batch and returns in how many pieces besides the entry.
-fn put(batch: &mut sled::Batch, key: &[u8], value: &[u8]) -> u32 {
+impl Tree<'_> {
+    /// The one entry that a batch puts where there is none: what [`Self::put_single`] can write. It
+    /// relies on a label, so the first batch is none of these.
+    fn single<'a>(
+        &self,
+        changes: &'a Changes,
+        count: u64,
+    ) -> Result<Option<Entry<'a>>, StoreError> {
+        let mut entries = changes.iter();
+        match (entries.next(), entries.next(), count) {
+            (Some((key, Some(value))), None, 2..) if value.len() <= SINGLE_BYTES_MAX => {
+                let is_new = read(self.db, self.directory, &entry_key(key))?.is_none();
+                Ok(is_new.then_some((key, value)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Puts an entry where there was none, and writes the label.
+    ///
+    /// A batch of sled's would cost two writes of its log, one for the batch itself, and each wakes
+    /// all threads that sled has. But sled loses nothing of its log except the end, so the order is
+    /// enough: the entry, with which the pieces begin to count, comes behind them, and the label
+    /// last. A crash before the entry leaves pieces of nothing, and a note of where they are.
+    fn put_single(&self, key: &[u8], value: &[u8], count: u64) -> Result<(), StoreError> {
+        if value.len() > CHUNK_BYTES {
+            self.note(key, value.len().div_ceil(CHUNK_BYTES) as u32, count)?;
+        }
+        put(key, value, &mut |key, value| self.insert(key, value))?;
+        self.insert(LABEL_KEY.into(), write_label(count).into())
+    }
+
+    fn note(&self, key: &[u8], chunks: u32, count: u64) -> Result<(), StoreError> {
+        let note = [&count.to_be_bytes()[..], &chunks.to_be_bytes(), key].concat();
+        self.insert(NOTE_KEY.into(), note)
+    }
+
+    /// Removes the pieces of an entry that a crash kept from being put, by the batch behind `count`.
+    fn remove_unfinished(&self, count: u64) -> Result<(), StoreError> {
+        let Some(note) = read(self.db, self.directory, NOTE_KEY)? else { return Ok(()) };
+        let (noted, chunks, key) = read_note(&note).ok_or_else(|| incomplete(self.directory))?;
+        if noted <= count || read(self.db, self.directory, &entry_key(key))?.is_some() {
+            return Ok(());
+        }
+        for number in 0..chunks {
+            let removed = self.db.remove(chunk_key(key, number));
+            removed.map_err(|error| explain(self.directory, error))?;
+        }
+        Ok(())
+    }
+
+    fn insert(&self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        let inserted = self.db.insert(key, value);
+        inserted.map(drop).map_err(|error| explain(self.directory, error))
+    }
+
+    fn apply_batch(&self, changes: Changes, count: u64) -> Result<(), StoreError> {
+        let batch = self.batch(changes, count)?;
+        self.db.apply_batch(batch).map_err(|error| explain(self.directory, error))
+    }
+
+    fn batch(&self, changes: Changes, count: u64) -> Result<sled::Batch, StoreError> {
+        let mut batch = sled::Batch::default();
+        batch.insert(LABEL_KEY, &write_label(count));
+        for (key, value) in changes {
+            let before = read(self.db, self.directory, &entry_key(&key))?;
+            let chunks_before = before.map_or(Ok(0), |entry| chunks(self.directory, &entry))?;
+            let chunks_now = match value {
+                Some(value) => put(&key, &value, &mut |key, value| {
+                    batch.insert(key, value);
+                    Ok(())
+                })?,
+                None => {
+                    batch.remove(entry_key(&key));
+                    0
+                }
+            };
+            for number in chunks_now..chunks_before {
+                batch.remove(chunk_key(&key, number));
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// The longest value that is put so: as much of the log as comes of it stands in two of sled's
+/// segments at most, and only there does sled look for the end of what is whole.
+const SINGLE_BYTES_MAX: usize = 64 * 1024;
+
+/// Where [`Tree::put_single`] notes what it is about to put: the number of the batch, in 8 bytes, how
+/// many pieces, in 4, and the key.
+const NOTE_KEY: &[u8] = &[0, 0];
+
+fn read_note(note: &[u8]) -> Option<(u64, u32, &[u8])> {
+    let (count, rest) = note.split_first_chunk()?;
+    let (chunks, key) = rest.split_first_chunk()?;
+    let chunks = u32::from_be_bytes(*chunks);
+    let is_ours = chunks as usize <= SINGLE_BYTES_MAX.div_ceil(CHUNK_BYTES);
+    is_ours.then_some((u64::from_be_bytes(*count), chunks, key))
+}
+
+/// Inserts a value, the entry last, and returns in how many pieces besides the entry.
+fn put(
+    key: &[u8],
+    value: &[u8],
+    insert: &mut impl FnMut(Vec<u8>, Vec<u8>) -> Result<(), StoreError>,
+) -> Result<u32, StoreError> {
     if value.len() <= CHUNK_BYTES {
-        batch.insert(entry_key(key), [&[WHOLE], value].concat());
-        return 0;
+        insert(entry_key(key), [&[WHOLE], value].concat())?;
+        return Ok(0);
     }
     let mut chunks = 0_u32;
     for chunk in value.chunks(CHUNK_BYTES) {
-        batch.insert(chunk_key(key, chunks), chunk);
+        insert(chunk_key(key, chunks), chunk.into())?;
         chunks += 1;
     }
-    batch.insert(entry_key(key), [&[CHUNKED][..], &chunks.to_be_bytes()].concat());
-    chunks
+    insert(entry_key(key), [&[CHUNKED][..], &chunks.to_be_bytes()].concat())?;
+    Ok(chunks)
 }
 
 /// In how many pieces the value of an entry stands besides the entry.
@@ -307,3 +342,7 @@ fn explain(directory: &Path, error: sled::Error) -> StoreError {
 fn incomplete(directory: &Path) -> StoreError {
     StoreError::damaged(directory, "a part of a value is missing")
 }
+
+#[cfg(test)]
+#[path = "tests/sled.rs"]
+mod tests;

@@ -41,6 +41,7 @@ pub struct Admission {
     /// Whose place among the addresses this has.
     group: Option<AddressGroup>,
     is_authenticated: bool,
+    is_bare: bool,
 }
 
 impl Door {
@@ -69,7 +70,12 @@ impl Door {
         ];
         let full = all.iter().position(|(seats, _)| seats.is_some_and(|seats| !seats.enter()));
         let Some(full) = full else {
-            return Ok(Admission { door: Arc::clone(self), group: None, is_authenticated: false });
+            return Ok(Admission {
+                door: Arc::clone(self),
+                group: None,
+                is_authenticated: false,
+                is_bare: false,
+            });
         };
         all[..full].iter().filter_map(|(seats, _)| *seats).for_each(Seats::leave);
         Err(all[full].1)
@@ -115,6 +121,17 @@ impl Admission {
         {
             self.group = None;
         }
+    }
+
+    /// Nothing stands between the socket and MQTT. TLS and WebSocket say goodbye in their own words,
+    /// and those of the client would find a socket that is closed.
+    pub fn set_bare(&mut self) {
+        self.is_bare = true;
+    }
+
+    /// Whether nothing stands between the socket and MQTT.
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
     }
 
     /// How fast its client may publish.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Driver, Ending, Question, Round, Scratch, Stage};
+use crate::connection::Ended;
 
 /// How long a client may take to read what was left for it when its connection ends.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
@@ -18,7 +19,8 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 ///
 /// A socket closed while bytes from the client lie unread is reset by the kernel, and the client
 /// may lose the DISCONNECT that stood before the end. So: send, shut down the write side, and throw
-/// away what comes until the client closes too.
+/// away what comes until the client closes too. Only a client that has said that nothing comes any
+/// more is not waited for.
 #[derive(Debug, Clone, Copy)]
 pub enum Farewell {
     /// The rest of the output is sent.
@@ -34,11 +36,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Whether that is a step on.
     pub(super) fn drain(&mut self, scratch: &mut Scratch) -> bool {
         let begins = matches!(self.stage, Stage::Serving);
+        let drained = scratch.visit.requests.is_empty();
         if begins {
             self.stage = Stage::Draining;
-            self.set_timer(FLUSH_TIME_MAX);
+            // Where all is done already, no time has to be limited.
+            if !(drained && self.has_nothing_to_come() && self.outbox.is_empty()) {
+                self.set_timer(FLUSH_TIME_MAX);
+            }
         }
-        let drained = scratch.visit.requests.is_empty();
         if drained {
             self.leave();
         }
@@ -54,11 +59,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match farewell {
             Farewell::Flush => {
                 let flushed = self.outbox.poll_write(&mut self.socket, cx);
-                self.step(flushed, Farewell::ShutDown)
+                let over = self.has_nothing_to_come();
+                let next = if over { Stage::Over } else { Stage::Leaving(Farewell::ShutDown) };
+                self.step(flushed, next)
             }
             Farewell::ShutDown => {
                 let shut = Pin::new(&mut self.socket).poll_shutdown(cx);
-                self.step(shut, Farewell::Linger { bytes: 0 })
+                if shut.is_ready() {
+                    self.set_timer(LINGER_TIME_MAX);
+                }
+                self.step(shut, Stage::Leaving(Farewell::Linger { bytes: 0 }))
             }
             Farewell::Linger { bytes } => self.linger(bytes, cx, scratch),
         }
@@ -92,18 +102,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.stage = if lost { Stage::Over } else { Stage::Leaving(Farewell::Flush) };
     }
 
-    fn step(&mut self, done: Poll<std::io::Result<()>>, next: Farewell) -> Round {
-        match done {
+    fn step(&mut self, done: Poll<std::io::Result<()>>, next: Stage) -> Round {
+        self.stage = match done {
             Poll::Pending => return Round::Wait,
-            Poll::Ready(Err(_)) => self.stage = Stage::Over,
-            Poll::Ready(Ok(())) => {
-                if matches!(next, Farewell::Linger { .. }) {
-                    self.set_timer(LINGER_TIME_MAX);
-                }
-                self.stage = Stage::Leaving(next);
-            }
-        }
+            Poll::Ready(Err(_)) => Stage::Over,
+            Poll::Ready(Ok(())) => next,
+        };
         Round::Again
+    }
+
+    /// Whether the client sends nothing that a closed socket would answer with a reset: it has closed
+    /// its side, or has sent a DISCONNECT, behind which nothing may come [MQTT-3.14.4-2].
+    fn has_nothing_to_come(&self) -> bool {
+        let by_client = match self.connection.ended() {
+            Some(ended) => matches!(ended, Ended::ByClient { .. }),
+            None => self.ending == Some(Ending::Eof),
+        };
+        by_client && self.admission.is_bare()
     }
 
     fn linger(&mut self, bytes: u32, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {

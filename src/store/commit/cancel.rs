@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ahash::RandomState;
 
@@ -20,7 +21,11 @@ pub fn cancel(changes: impl IntoIterator<Item = Change>, before: Before) -> Vec<
 pub struct List {
     slots: Vec<Slot>,
     facts: HashMap<Fact, Latest, RandomState>,
-    sessions: HashMap<SessionNumber, Session, RandomState>,
+    /// By number, where it stands in `sessions`.
+    index: HashMap<SessionNumber, usize, RandomState>,
+    sessions: Vec<Session>,
+    /// The one that was asked for last: the next change is mostly of the same session.
+    at_hand: Option<(SessionNumber, usize)>,
     before: Before,
 }
 
@@ -86,7 +91,9 @@ impl List {
         Self {
             slots: Vec::with_capacity(changes),
             facts: HashMap::with_capacity_and_hasher(changes, hasher.clone()),
-            sessions: HashMap::with_hasher(hasher),
+            index: HashMap::with_hasher(hasher),
+            sessions: Vec::new(),
+            at_hand: None,
             before,
         }
     }
@@ -165,9 +172,15 @@ impl List {
 
     /// The latest change decides, whatever was before.
     fn set(&mut self, session: Option<SessionNumber>, fact: Fact, change: Change) {
-        let made_here = self.clear(&fact);
         let slot = Some(self.push(session, change));
-        self.facts.insert(fact, Latest { slot, made_here });
+        match self.facts.entry(fact) {
+            Entry::Occupied(mut latest) => {
+                if let Some(before) = std::mem::replace(&mut latest.get_mut().slot, slot) {
+                    self.slots[before].change = None;
+                }
+            }
+            Entry::Vacant(place) => _ = place.insert(Latest { slot, made_here: false }),
+        }
     }
 
     /// Takes back what may also have been there before the list.
@@ -181,11 +194,11 @@ impl List {
     /// Makes what was not there a moment ago. A change that took it away before stays: without it,
     /// the list would claim that there was nothing to take away.
     fn make(&mut self, session: SessionNumber, fact: Fact, change: Change) {
-        if self.facts.get(&fact).is_some_and(|latest| latest.made_here) {
-            self.clear(&fact);
-        }
         let slot = Some(self.push(Some(session), change));
-        self.facts.insert(fact, Latest { slot, made_here: true });
+        let before = self.facts.insert(fact, Latest { slot, made_here: true });
+        if let Some(Latest { slot: Some(before), made_here: true }) = before {
+            self.slots[before].change = None;
+        }
     }
 
     /// Undoes what [`Self::make`] made here or in an earlier list.
@@ -206,12 +219,24 @@ impl List {
     }
 
     fn is_whole(&self, session: Option<SessionNumber>) -> bool {
-        let whole = |session| self.sessions.get(&session).is_some_and(|session| session.whole);
+        let whole = |session| self.index.get(&session).is_some_and(|at| self.sessions[*at].whole);
         self.before == Before::Nothing || session.is_some_and(whole)
     }
 
     fn session(&mut self, session: SessionNumber) -> &mut Session {
-        self.sessions.entry(session).or_insert(Session { last: None, whole: false })
+        let at = match self.at_hand {
+            Some((at_hand, at)) if at_hand == session => at,
+            _ => {
+                let next = self.sessions.len();
+                let at = *self.index.entry(session).or_insert(next);
+                if at == next {
+                    self.sessions.push(Session { last: None, whole: false });
+                }
+                at
+            }
+        };
+        self.at_hand = Some((session, at));
+        &mut self.sessions[at]
     }
 
     fn push(&mut self, session: Option<SessionNumber>, change: Change) -> usize {

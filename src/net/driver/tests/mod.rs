@@ -1,6 +1,7 @@
 //! The driver over in-memory pipes, in virtual time.
 
 mod credentials;
+mod farewell;
 mod gate;
 mod protection;
 mod pulse;

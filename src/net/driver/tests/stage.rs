@@ -93,6 +93,21 @@ impl TestServer {
         (client, tokio::spawn(self.driver(socket)))
     }
 
+    /// A client whose socket carries MQTT and nothing else.
+    pub async fn connected_bare(
+        &self,
+        client_id: &str,
+        buffer_bytes: usize,
+    ) -> (DuplexStream, JoinHandle<()>) {
+        let (mut client, socket) = tokio::io::duplex(buffer_bytes);
+        let mut driver = self.driver(socket);
+        driver.admission.set_bare();
+        let task = tokio::spawn(driver);
+        client.write_all(&connect(client_id)).await.expect("open");
+        expect(&mut client, &CONNACK).await;
+        (client, task)
+    }
+
     pub async fn connected(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
         let (mut client, task) = self.open();
         client.write_all(&connect(client_id)).await.expect("open");
