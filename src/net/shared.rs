@@ -1,12 +1,11 @@
 use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use super::lock::Lock;
 use super::paused::Paused;
 use super::{Clock, Doorkeeper, DoorkeeperSettings, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::rules::Rules;
@@ -33,7 +32,7 @@ pub struct Shared {
     /// microsecond a message) where a hop to another task costs two wakes. It is held for one burst
     /// of one connection, never across an await, a system call on a socket, or encoding. Batches go
     /// to the store inside it, so that their order there is the order of decisions.
-    core: Mutex<Core>,
+    core: Lock<Core>,
     pub(super) commits: Commits,
     pub(super) paused: Paused,
     /// Times that what was due has been done.
@@ -135,7 +134,7 @@ impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
     pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
-            core: Mutex::new(Core {
+            core: Lock::new(Core {
                 broker,
                 stopping: false,
                 store_failed: false,
@@ -163,7 +162,7 @@ impl Shared {
     pub fn visit(&self, link: &mut Link, visit: &mut Visit, room: bool) {
         // The buffers are the thread's: this is what its last connection left.
         visit.more = false;
-        let mut core = self.hold();
+        let mut core = self.core.hold();
         // Read under the lock: the broker never sees time run backwards.
         visit.now = self.clock.now();
         core.broker.count_traffic(visit.traffic.received, visit.traffic.sent);
@@ -186,7 +185,7 @@ impl Shared {
     /// Tells the broker what passed a socket that has nothing else to tell.
     pub fn count(&self, traffic: Traffic) {
         if traffic != Traffic::default() {
-            self.hold().broker.count_traffic(traffic.received, traffic.sent);
+            self.core.hold().broker.count_traffic(traffic.received, traffic.sent);
         }
     }
 
@@ -259,7 +258,7 @@ impl Shared {
     /// One hold on behalf of no connection, and the wakes that follow from it.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Core, Timestamp, &mut Actions) -> R) -> R {
         let (mut actions, mut wakes) = (Actions::default(), Vec::new());
-        let mut core = self.hold();
+        let mut core = self.core.hold();
         let result = act(&mut core, self.clock.now(), &mut actions);
         self.commit(&mut core, &mut actions);
         core.collect(&mut actions, &mut wakes);
@@ -285,10 +284,6 @@ impl Shared {
             core.broker.handle_store_full(true, self.clock.now(), actions);
             self.failure.notify_one();
         }
-    }
-
-    fn hold(&self) -> Hold<'_> {
-        Hold { core: self.core.lock(), unwinding: std::thread::panicking() }
     }
 }
 
@@ -340,36 +335,5 @@ impl Visit {
     /// Wakes the connections that the visit gave something to send.
     pub fn wake_others(&mut self) {
         self.wakes.drain(..).for_each(|cell| cell.wake());
-    }
-}
-
-/// The lock, held.
-struct Hold<'a> {
-    core: MutexGuard<'a, Core>,
-    /// A panic was under way before, that has nothing to do with the broker.
-    unwinding: bool,
-}
-
-impl Deref for Hold<'_> {
-    type Target = Core;
-
-    fn deref(&self) -> &Core {
-        &self.core
-    }
-}
-
-impl DerefMut for Hold<'_> {
-    fn deref_mut(&mut self) -> &mut Core {
-        &mut self.core
-    }
-}
-
-impl Drop for Hold<'_> {
-    /// A panic inside leaves the broker half-way through a decision. To go on would acknowledge
-    /// what was never recorded, so the process ends, and recovers from what is on disk.
-    fn drop(&mut self) {
-        if std::thread::panicking() && !self.unwinding {
-            std::process::abort();
-        }
     }
 }
