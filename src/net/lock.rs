@@ -2,24 +2,70 @@ use std::ops::{Deref, DerefMut};
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// What all connections share, and one of them has at a time.
-pub(super) struct Lock<T>(Mutex<T>);
+use super::Clock;
+use crate::broker::LockReport;
+use crate::types::Timestamp;
+
+/// What all connections share, and one of them has at a time. It knows how long it was held and
+/// waited for.
+pub(super) struct Lock<T> {
+    clock: Clock,
+    inside: Mutex<Inside<T>>,
+}
+
+struct Inside<T> {
+    value: T,
+    /// Here, because whoever counts has the lock anyway.
+    times: LockReport,
+}
 
 /// The lock, held.
 pub(super) struct Hold<'a, T> {
-    guard: MutexGuard<'a, T>,
+    guard: MutexGuard<'a, Inside<T>>,
+    clock: &'a Clock,
+    /// In nanoseconds of the clock.
+    since: u64,
     /// A panic was under way before, that has nothing to do with what is inside.
     unwinding: bool,
 }
 
 impl<T> Lock<T> {
-    pub fn new(inside: T) -> Self {
-        Self(Mutex::new(inside))
+    pub fn new(value: T, clock: Clock) -> Self {
+        Self { clock, inside: Mutex::new(Inside { value, times: LockReport::default() }) }
     }
 
     /// Waits until nobody else has it.
     pub fn hold(&self) -> Hold<'_, T> {
-        Hold { guard: self.0.lock(), unwinding: std::thread::panicking() }
+        let (guard, since) = match self.inside.try_lock() {
+            Some(guard) => (guard, self.clock.nanos()),
+            None => self.wait(),
+        };
+        Hold { guard, clock: &self.clock, since, unwinding: std::thread::panicking() }
+    }
+
+    #[cold]
+    fn wait(&self) -> (MutexGuard<'_, Inside<T>>, u64) {
+        let from = self.clock.nanos();
+        let mut guard = self.inside.lock();
+        let now = self.clock.nanos();
+        guard.times.waited.add(now.saturating_sub(from));
+        (guard, now)
+    }
+
+    /// How it was held and waited for until now. What is recent begins anew, and to ask does not
+    /// count.
+    pub fn take_report(&self) -> LockReport {
+        let mut inside = self.inside.lock();
+        let report = inside.times;
+        inside.times.forget_recent();
+        report
+    }
+}
+
+impl<T> Hold<'_, T> {
+    /// When it began. Read under the lock: from one hold to the next time never runs backwards.
+    pub fn now(&self) -> Timestamp {
+        self.clock.at(self.since)
     }
 }
 
@@ -27,13 +73,13 @@ impl<T> Deref for Hold<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.guard
+        &self.guard.value
     }
 }
 
 impl<T> DerefMut for Hold<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.guard
+        &mut self.guard.value
     }
 }
 
@@ -44,5 +90,81 @@ impl<T> Drop for Hold<'_, T> {
         if std::thread::panicking() && !self.unwinding {
             std::process::abort();
         }
+        let held = self.clock.nanos().saturating_sub(self.since);
+        self.guard.times.held.add(held);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    const WHILE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_hold_that_nobody_waits_for_is_no_wait() {
+        let lock = Lock::new(0, Clock::start());
+
+        *lock.hold() += 1;
+        *lock.hold() += 1;
+
+        let report = lock.take_report();
+        assert_eq!((report.held.count, report.waited.count), (2, 0));
+        assert_eq!(*lock.hold(), 2);
+    }
+
+    #[test]
+    fn whoever_finds_it_held_waits_and_is_counted_as_long_as_that_takes() {
+        let lock = Lock::new((), Clock::start());
+
+        contend(&lock);
+
+        let report = lock.take_report();
+        assert_eq!((report.held.count, report.waited.count), (2, 1));
+        let least = WHILE.as_nanos() as u64;
+        assert!(report.held.total >= report.held.longest && report.held.longest >= least);
+        assert!(report.waited.total > 0 && report.waited.longest == report.waited.total);
+        assert!(report.held.over_1ms > 0);
+    }
+
+    #[test]
+    fn what_was_reported_is_not_recent_any_more() {
+        let lock = Lock::new((), Clock::start());
+        contend(&lock);
+
+        let first = lock.take_report();
+        let second = lock.take_report();
+
+        assert_eq!(first.held.longest_recently, first.held.longest);
+        let mut forgotten = first;
+        forgotten.forget_recent();
+        assert_eq!(second, forgotten);
+        assert_eq!((second.held.longest_recently, second.waited.longest_recently), (0, 0));
+    }
+
+    /// Somebody holds it, and gives it back a while after somebody else has come.
+    fn contend(lock: &Lock<()>) {
+        let (held, is_held) = mpsc::channel();
+        let (come, has_come) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let _hold = lock.hold();
+                held.send(()).expect("waited for");
+                has_come.recv().expect("comes");
+                pass(WHILE);
+            });
+            is_held.recv().expect("held");
+            come.send(()).expect("waited for");
+            drop(lock.hold());
+        });
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "no runtime is here that it could stall")]
+    fn pass(time: Duration) {
+        thread::sleep(time);
     }
 }

@@ -134,12 +134,7 @@ impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
     pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
-            core: Lock::new(Core {
-                broker,
-                stopping: false,
-                store_failed: false,
-                cells: Vec::new(),
-            }),
+            core: Lock::new(Core::new(broker), clock),
             commits,
             paused: Paused::default(),
             turns: AtomicU64::new(0),
@@ -163,8 +158,7 @@ impl Shared {
         // The buffers are the thread's: this is what its last connection left.
         visit.more = false;
         let mut core = self.core.hold();
-        // Read under the lock: the broker never sees time run backwards.
-        visit.now = self.clock.now();
+        visit.now = core.now();
         core.broker.count_traffic(visit.traffic.received, visit.traffic.sent);
         if let Some(connect) = visit.connect.take() {
             core.connect(*connect, link, visit);
@@ -201,12 +195,14 @@ impl Shared {
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
         let (report, guarded) = (self.store_report(), self.doorkeeper.report());
+        let lock = self.core.take_report();
         let due = self.act(|core, now, actions| {
             if report.state == StoreState::Failed {
                 self.fail(core, actions);
             }
             core.broker.handle_store_report(report);
             core.broker.handle_guard_report(guarded);
+            core.broker.handle_lock_report(lock);
             core.broker.handle_deadline(now, actions);
             core.broker.next_deadline()
         });
@@ -259,7 +255,8 @@ impl Shared {
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Core, Timestamp, &mut Actions) -> R) -> R {
         let (mut actions, mut wakes) = (Actions::default(), Vec::new());
         let mut core = self.core.hold();
-        let result = act(&mut core, self.clock.now(), &mut actions);
+        let now = core.now();
+        let result = act(&mut core, now, &mut actions);
         self.commit(&mut core, &mut actions);
         core.collect(&mut actions, &mut wakes);
         drop(core);
@@ -288,6 +285,10 @@ impl Shared {
 }
 
 impl Core {
+    fn new(broker: Broker) -> Self {
+        Self { broker, stopping: false, store_failed: false, cells: Vec::new() }
+    }
+
     fn connect(&mut self, connect: Connect, link: &mut Link, visit: &mut Visit) {
         if self.stopping || self.store_failed {
             visit.refused = Some(match self.stopping {
