@@ -67,6 +67,24 @@ impl<T> Hold<'_, T> {
     pub fn now(&self) -> Timestamp {
         self.clock.at(self.since)
     }
+
+    /// Ends it and begins another, behind those who wait for the lock.
+    pub fn give_way(&mut self) {
+        let until = self.end();
+        let ended = self.guard.times.held.count;
+        MutexGuard::bump(&mut self.guard);
+        self.since = self.clock.nanos();
+        if self.guard.times.held.count != ended {
+            self.guard.times.waited.add(self.since.saturating_sub(until));
+        }
+    }
+
+    /// Counts it and says until when it was.
+    fn end(&mut self) -> u64 {
+        let until = self.clock.nanos();
+        self.guard.times.held.add(until.saturating_sub(self.since));
+        until
+    }
 }
 
 impl<T> Deref for Hold<'_, T> {
@@ -90,8 +108,7 @@ impl<T> Drop for Hold<'_, T> {
         if std::thread::panicking() && !self.unwinding {
             std::process::abort();
         }
-        let held = self.clock.nanos().saturating_sub(self.since);
-        self.guard.times.held.add(held);
+        self.end();
     }
 }
 
@@ -119,9 +136,9 @@ mod tests {
 
     #[test]
     fn whoever_finds_it_held_waits_and_is_counted_as_long_as_that_takes() {
-        let lock = Lock::new((), Clock::start());
+        let lock = Lock::new(0, Clock::start());
 
-        contend(&lock);
+        contend(&lock, |_| ());
 
         let report = lock.take_report();
         assert_eq!((report.held.count, report.waited.count), (2, 1));
@@ -132,9 +149,27 @@ mod tests {
     }
 
     #[test]
+    fn whoever_gives_way_waits_for_those_before_it_and_for_nobody_else() {
+        let lock = Lock::new(0, Clock::start());
+
+        let mut hold = lock.hold();
+        hold.give_way();
+        drop(hold);
+        let report = lock.take_report();
+        assert_eq!((report.held.count, report.waited.count), (2, 0));
+
+        contend(&lock, |hold| {
+            hold.give_way();
+            assert_eq!(**hold, 1, "the other one was let in");
+        });
+        let report = lock.take_report();
+        assert_eq!((report.held.count, report.waited.count), (2 + 3, 2));
+    }
+
+    #[test]
     fn what_was_reported_is_not_recent_any_more() {
-        let lock = Lock::new((), Clock::start());
-        contend(&lock);
+        let lock = Lock::new(0, Clock::start());
+        contend(&lock, |_| ());
 
         let first = lock.take_report();
         let second = lock.take_report();
@@ -146,20 +181,21 @@ mod tests {
         assert_eq!((second.held.longest_recently, second.waited.longest_recently), (0, 0));
     }
 
-    /// Somebody holds it, and gives it back a while after somebody else has come.
-    fn contend(lock: &Lock<()>) {
+    /// Somebody holds it, and does this a while after somebody else has come, who adds one.
+    fn contend(lock: &Lock<i32>, then: impl FnOnce(&mut Hold<'_, i32>) + Send) {
         let (held, is_held) = mpsc::channel();
         let (come, has_come) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
-                let _hold = lock.hold();
+                let mut hold = lock.hold();
                 held.send(()).expect("waited for");
                 has_come.recv().expect("comes");
                 pass(WHILE);
+                then(&mut hold);
             });
             is_held.recv().expect("held");
             come.send(()).expect("waited for");
-            drop(lock.hold());
+            *lock.hold() += 1;
         });
     }
 

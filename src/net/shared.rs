@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::lock::Lock;
+use super::lock::{Hold, Lock};
 use super::paused::Paused;
 use super::{Clock, Doorkeeper, DoorkeeperSettings, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::rules::Rules;
@@ -21,6 +21,10 @@ use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
 pub const PULL_MESSAGES_MAX: usize = 512;
 /// The same in bytes; the message that passes it is the last of its pull.
 pub const PULL_BYTES_MAX: usize = 64 * 1024;
+/// Holds of the lock, one after the other, for the requests of one visit. Others have it in between,
+/// but whoever is to receive something is woken behind the last one: with fewer, many receivers would
+/// each pull a few messages at a time, and a message would cost them up to twice as much.
+pub(super) const TURNS_PER_VISIT: usize = 8;
 /// Sessions that one hold of the lock hears of what is stored of them.
 const STORED_PER_HOLD: usize = 512;
 
@@ -30,9 +34,9 @@ pub struct Shared {
     ///
     /// It is a lock and not a task with a queue because a burst costs one hold of it (well under a
     /// microsecond a message) where a hop to another task costs two wakes. It is held for one burst
-    /// of one connection, never across an await, a system call on a socket, or encoding. Batches go
+    /// of one connection or a part of it, never across an await, a system call on a socket, or encoding. Batches go
     /// to the store inside it, so that their order there is the order of decisions.
-    core: Lock<Core>,
+    pub(super) core: Lock<Core>,
     pub(super) commits: Commits,
     pub(super) paused: Paused,
     /// Times that what was due has been done.
@@ -152,8 +156,8 @@ impl Shared {
         }
     }
 
-    /// Hands over what `visit` brings and, if there is `room` for output, pulls what is ready,
-    /// all in one hold of the lock. Afterwards the caller owes [`Visit::wake_others`].
+    /// Hands over what `visit` brings and, if there is `room` for output, pulls what is ready, all in
+    /// one hold of the lock unless it is very much. Afterwards the caller owes [`Visit::wake_others`].
     pub fn visit(&self, link: &mut Link, visit: &mut Visit, room: bool) {
         // The buffers are the thread's: this is what its last connection left.
         visit.more = false;
@@ -163,17 +167,31 @@ impl Shared {
         if let Some(connect) = visit.connect.take() {
             core.connect(*connect, link, visit);
         }
-        if let Some(conn) = link.conn {
-            let now = visit.now;
-            core.broker.handle_requests(conn, &mut visit.requests, now, &mut visit.actions);
+        match link.conn {
+            Some(conn) => self.bring(conn, &mut core, visit),
+            None => self.commit(&mut core, &mut visit.actions),
         }
-        self.commit(&mut core, &mut visit.actions);
         if let Some(conn) = link.conn {
             core.pull(conn, visit, room);
         }
         // What the pull itself decided: messages dropped, retained ones queued.
         self.commit(&mut core, &mut visit.actions);
         core.collect(&mut visit.actions, &mut visit.wakes);
+    }
+
+    /// Has the broker handle the requests, in as many turns as there may be.
+    fn bring(&self, conn: ConnId, core: &mut Hold<'_, Core>, visit: &mut Visit) {
+        for turn in 1.. {
+            let before = visit.requests.len();
+            core.broker.handle_requests(conn, &mut visit.requests, visit.now, &mut visit.actions);
+            self.commit(core, &mut visit.actions);
+            let left = visit.requests.len();
+            if left == 0 || left == before || turn == TURNS_PER_VISIT {
+                break;
+            }
+            core.give_way();
+            visit.now = core.now();
+        }
     }
 
     /// Tells the broker what passed a socket that has nothing else to tell.
