@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fulmar::request::Outgoing;
-use fulmar::session::{Context, Inbound, Offer, Outbound, QueueLimits, QueueRule};
+use fulmar::session::{Context, Inbound, Outbound, Pull, QueueLimits, QueueRule, Terms};
 use fulmar::types::{
     InboundId, Lsn, Message, MessageHead, OutboundId, PacketId, Protocol, QoS, SubscriptionIds,
     Timestamp,
@@ -25,7 +25,7 @@ fn rounds(criterion: &mut Criterion) {
         let mut outbound = Outbound::default();
         let message = message(qos);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| round(&mut outbound, offer(&message)));
+            bencher.iter(|| round(&mut outbound, &message));
         });
     }
     let mut inbound = Inbound::default();
@@ -34,13 +34,14 @@ fn rounds(criterion: &mut Criterion) {
     });
 }
 
-fn round(outbound: &mut Outbound, new: Offer<'_>) {
+fn round(outbound: &mut Outbound, message: &Message) {
     for _ in 0..BURST {
-        outbound.offer(black_box(new), LIMITS).expect("room");
+        offer(outbound, black_box(message.clone()));
     }
     let sent: Vec<OutboundId> = std::iter::from_fn(|| poll(outbound)).flatten().collect();
     let qos_2 = sent.iter().filter(|id| outbound.handle_puback(**id).is_err());
     let released: Vec<OutboundId> = { qos_2 }.copied().collect();
+    outbound.trim();
     for id in &released {
         outbound.handle_pubrec(*id).expect("sent");
     }
@@ -52,7 +53,9 @@ fn round(outbound: &mut Outbound, new: Offer<'_>) {
 
 /// The packet id of what is sent next, if it has one.
 fn poll(outbound: &mut Outbound) -> Option<Option<OutboundId>> {
-    outbound.poll(&CONTEXT, &mut Vec::new()).map(|outgoing| match outgoing {
+    let mut out = Vec::new();
+    outbound.poll(&CONTEXT, &mut Pull::new(&mut out, 1, usize::MAX), &mut Vec::new());
+    out.pop().map(|outgoing| match outgoing {
         Outgoing::Publish(delivery) => black_box(delivery).id,
         _ => None,
     })
@@ -86,9 +89,17 @@ fn message(qos: QoS) -> Message {
     Message::new(head, "site/7/room/12/temperature", &[], &[b'x'; 64])
 }
 
-fn offer(message: &Message) -> Offer<'_> {
-    Offer {
-        message,
+fn offer(outbound: &mut Outbound, message: Message) {
+    let terms = terms(&message);
+    if message.qos() == QoS::AtMostOnce {
+        outbound.offer_direct(std::iter::once(message), terms, LIMITS);
+    } else {
+        outbound.offer(message, terms, LIMITS).expect("room");
+    }
+}
+
+fn terms(message: &Message) -> Terms<'static> {
+    Terms {
         qos: message.qos(),
         retain: false,
         subscription_ids: &SubscriptionIds::None,

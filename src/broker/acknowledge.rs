@@ -1,21 +1,46 @@
+use std::collections::VecDeque;
+
 use super::{Actions, Broker};
 use crate::journal::Change;
-use crate::request::Outgoing;
+use crate::request::{Outgoing, Request};
 use crate::session::AckError;
 use crate::types::{ConnId, Lsn, OutboundId, ReasonCode, SessionKey, Timestamp};
 
 impl Broker {
-    /// PUBACK: a delivery of QoS 1 is done, refused or not (`[MQTT-4.3.2-3]`).
-    pub(super) fn handle_puback(
+    /// PUBACK: a delivery of QoS 1 is done, refused or not (`[MQTT-4.3.2-3]`); with those right behind it,
+    /// up to `count_max`. Returns how many they were.
+    pub(super) fn handle_pubacks(
         &mut self,
-        id: ConnId,
-        key: SessionKey,
-        packet: OutboundId,
+        (id, key): (ConnId, SessionKey),
+        first: OutboundId,
+        behind: &mut VecDeque<Request>,
+        count_max: usize,
         now: Timestamp,
         actions: &mut Actions,
-    ) {
-        let settled = self.sessions[key].outbound.handle_puback(packet);
-        self.settle(id, key, settled, now, actions);
+    ) -> usize {
+        let (mut next, mut count) = (Some(first), 0);
+        while let Some(packet) = next {
+            count += 1;
+            match self.sessions[key].outbound.handle_puback(packet) {
+                Err(AckError::OutOfPlace) => {
+                    self.sessions[key].outbound.trim();
+                    self.close_out_of_place(id, now, actions);
+                    return count;
+                }
+                Err(AckError::Unknown | AckError::NotLoaded) => {}
+                Ok(number) => self.record_settled(key, number),
+            }
+            next = match behind.front() {
+                Some(Request::PubAck { id, .. }) if count < count_max => Some(*id),
+                _ => None,
+            };
+            if next.is_some() {
+                behind.pop_front();
+                self.stats.packets_received += 1;
+            }
+        }
+        self.sessions[key].outbound.trim();
+        count
     }
 
     /// PUBREC: the client has a delivery of QoS 2, PUBREL answers once that is on disk; or it has
@@ -84,15 +109,17 @@ impl Broker {
         actions: &mut Actions,
     ) {
         match settled {
-            Ok(number) => {
-                let session = &self.sessions[key];
-                if session.is_durable() {
-                    let session = session.number;
-                    self.journal.record(|| Change::Settled { session, number });
-                }
-            }
+            Ok(number) => self.record_settled(key, number),
             Err(AckError::Unknown | AckError::NotLoaded) => {}
             Err(AckError::OutOfPlace) => self.close_out_of_place(id, now, actions),
+        }
+    }
+
+    fn record_settled(&mut self, key: SessionKey, number: u64) {
+        let session = &self.sessions[key];
+        if session.is_durable() {
+            let session = session.number;
+            self.journal.record(|| Change::Settled { session, number });
         }
     }
 

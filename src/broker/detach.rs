@@ -164,7 +164,7 @@ impl Broker {
             // There is nobody to tell when there is no room: it is counted.
             let _ = self.retain(&message);
         }
-        self.route_behind(gate, &message, Some(key), actions).receivers
+        self.route(vec![message], Some(key), gate, actions)
     }
 
     /// The session expiry interval has passed; returns how much work that was.

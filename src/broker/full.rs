@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
-use super::publish::{is_servers_own, options_for};
+use super::publish::is_servers_own;
+use super::route::options_for;
 use super::{Actions, Broker};
 use crate::subscriptions::Match;
 use crate::types::{ConnId, InboundId, Message, QoS, ReasonCode, SessionKey, Timestamp};

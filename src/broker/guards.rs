@@ -168,10 +168,15 @@ impl Broker {
         self.guards.may(key, Action::Publish, topic)
     }
 
-    /// Whether it may receive `topic`; counted if not.
-    pub(super) fn may_receive(&mut self, key: SessionKey, topic: Option<Topic<'_>>) -> bool {
+    /// Whether it may receive so many messages of `topic`; counted if not.
+    pub(super) fn may_receive(
+        &mut self,
+        key: SessionKey,
+        topic: Option<Topic<'_>>,
+        messages: usize,
+    ) -> bool {
         let may = self.guards.may(key, Action::Receive, topic);
-        self.stats.dropped.denied += u64::from(!may);
+        self.stats.dropped.denied += if may { 0 } else { messages as u64 };
         may
     }
 }

@@ -20,6 +20,7 @@ mod publish;
 mod replay;
 mod reserve;
 mod restore;
+mod route;
 mod scarce;
 mod sessions;
 mod settings;
@@ -50,6 +51,7 @@ use conns::{Conn, Conns};
 use full::Fullness;
 use guards::Guards;
 use replay::Replay;
+use route::Run;
 use sessions::Sessions;
 use sys::Sys;
 use timers::{Timer, Timers};
@@ -83,6 +85,8 @@ pub struct Broker {
     next_session_number: u64,
     sys: Sys,
     stats: Stats,
+    /// Room for the messages that are being routed; empty.
+    run: Run,
 }
 
 /// What the caller has to do next.
@@ -118,6 +122,7 @@ impl Broker {
             next_session_number: 1,
             sys: Sys::new(now, settings.sys_interval_secs),
             stats: Stats::default(),
+            run: Run::default(),
             settings,
         }
     }
@@ -169,7 +174,18 @@ impl Broker {
                 return;
             }
             let Some(request) = requests.pop_front() else { return };
-            work += 1 + self.handle_request(id, key, request, now, actions);
+            self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
+            work += match request {
+                Request::Publish { id: packet, message, .. } => {
+                    let (first, left) = ((packet, message), self.settings.work_max - work);
+                    self.handle_publish((id, key), first, requests, left, now, actions)
+                }
+                Request::PubAck { id: packet, .. } => {
+                    let left = self.settings.work_max - work;
+                    self.handle_pubacks((id, key), packet, requests, left, now, actions)
+                }
+                other => 1 + self.handle_request(id, key, other, now, actions),
+            };
         }
     }
 
@@ -190,7 +206,7 @@ impl Broker {
             )
     }
 
-    /// One request; returns how much work it was, in deliveries and subscriptions.
+    /// One request other than PUBLISH and PUBACK; returns how much work it was beside itself, in subscriptions.
     fn handle_request(
         &mut self,
         id: ConnId,
@@ -199,15 +215,13 @@ impl Broker {
         now: Timestamp,
         actions: &mut Actions,
     ) -> usize {
-        self.stats.packets_received += u64::from(!matches!(request, Request::Progress));
         match request {
-            Request::Publish { id: packet, message, .. } => {
-                return self.handle_publish(id, key, packet, &message, now, actions);
+            Request::Publish { .. } | Request::PubAck { .. } => {
+                unreachable!("handled with those behind them")
             }
             Request::RefusePublish { id: packet, qos, reason } => {
                 self.handle_refused_publish(id, key, (packet, qos), reason, now, actions);
             }
-            Request::PubAck { id: packet, .. } => self.handle_puback(id, key, packet, now, actions),
             Request::PubRec { id: packet, reason } => {
                 self.handle_pubrec(id, key, packet, reason, now, actions);
             }

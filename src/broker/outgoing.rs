@@ -2,7 +2,7 @@ use super::Broker;
 use super::conns::Conn;
 use crate::journal::Change;
 use crate::request::Outgoing;
-use crate::session::{Context, Dropped};
+use crate::session::{Context, Dropped, Pull};
 use crate::types::{ConnId, Lsn, SessionKey, Timestamp};
 
 /// How much one pull may take.
@@ -106,21 +106,10 @@ impl Broker {
             maximum_packet_size: conn.maximum_packet_size,
             denies: denies.as_ref().map(|denies| denies as &dyn Fn(&str) -> bool),
         };
-        let mut bytes = 0;
-        let mut drained = false;
-        while out.len() < end && bytes < bytes_max && !drained {
-            match session.outbound.poll(&context, dropped) {
-                Some(outgoing) => {
-                    if let Outgoing::Publish(delivery) = &outgoing {
-                        bytes += delivery.message.len();
-                        self.stats.publishes_sent += 1;
-                        self.stats.publish_bytes_sent += delivery.message.payload().len() as u64;
-                    }
-                    out.push(outgoing);
-                }
-                None => drained = true,
-            }
-        }
+        let mut pull = Pull::new(out, end, bytes_max);
+        let drained = session.outbound.poll(&context, &mut pull, dropped);
+        self.stats.publishes_sent += pull.publishes;
+        self.stats.publish_bytes_sent += pull.payload_bytes;
         drained
     }
 

@@ -2,25 +2,16 @@ use super::{Actions, Broker};
 use crate::journal::Change;
 use crate::request::Outgoing;
 use crate::retained::Full;
-use crate::session::{Offer, Taken};
-use crate::subscriptions::{Delivered, Match, Own};
+use crate::session::Taken;
 use crate::types::{ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey, Timestamp};
 
 /// This topic and all under it are the server's own to publish.
 const SYS: &[u8] = b"$SYS";
 
-/// What became of a message.
-pub(super) struct Routed {
-    /// Sessions and shared subscriptions that it matched, among them those with No Local and those that
-    /// may not receive it.
-    pub receivers: usize,
-    /// What must be durable before it is acknowledged.
-    gate: Lsn,
-}
-
 impl Broker {
-    /// PUBLISH: route, record, acknowledge, in that order. Returns how many receivers it had.
-    pub(super) fn handle_publish(
+    /// Whether the message is taken, and then what must be durable before it is acknowledged. If it is
+    /// not, whoever has to be told is; the error is how much work that was.
+    pub(super) fn take_message(
         &mut self,
         id: ConnId,
         key: SessionKey,
@@ -28,43 +19,34 @@ impl Broker {
         message: &Message,
         now: Timestamp,
         actions: &mut Actions,
-    ) -> usize {
-        self.stats.publishes_received += 1;
-        self.stats.publish_bytes_received += message.payload().len() as u64;
+    ) -> Result<Lsn, usize> {
+        self.count_publish(message);
         if self.answer_duplicate(id, key, packet, message.qos()) {
-            return 0;
+            return Err(0);
         }
         if self.refuse_for_memory(id, key, packet, message, now, actions) {
-            return 0;
+            return Err(0);
         }
         if packet.is_some()
             && let Some(work) = self.turn_away(id, key, packet, message, now, actions)
         {
-            return work;
+            return Err(work);
         }
         if packet.is_some() && !self.admit(id, now, actions) {
-            return 0;
+            return Err(0);
         }
-        let kept = match self.permit(id, key, message) {
-            Ok(gate) => gate,
+        match self.permit(id, key, message) {
+            Ok(kept) => Ok(kept.max(self.take_packet_id(key, packet, message.qos()))),
             Err(reason) => {
                 self.refuse_publish(id, key, packet, message.qos(), reason);
-                return 0;
+                Err(0)
             }
-        };
-        let taken = self.take_packet_id(key, packet, message.qos());
-        let routed = self.route(message, Some(key), actions);
+        }
+    }
 
-        let session = &mut self.sessions[key];
-        let gate = routed.gate.max(taken).max(kept);
-        session.gate = session.gate.max(gate);
-        let reason = match (routed.receivers, message.qos()) {
-            // PUBREC could say it, too; clients know it from Mosquitto in PUBACK only.
-            (0, QoS::AtLeastOnce) => ReasonCode::NoMatchingSubscribers,
-            _ => ReasonCode::Success,
-        };
-        self.acknowledge(id, packet, message.qos(), reason, gate);
-        routed.receivers
+    pub(super) fn count_publish(&mut self, message: &Message) {
+        self.stats.publishes_received += 1;
+        self.stats.publish_bytes_received += message.payload().len() as u64;
     }
 
     /// A PUBLISH that somebody else has found not to be taken.
@@ -191,7 +173,12 @@ impl Broker {
     }
 
     /// From here on the same PUBLISH is a duplicate (`[MQTT-4.3.3-9]`).
-    fn take_packet_id(&mut self, key: SessionKey, packet: Option<InboundId>, qos: QoS) -> Lsn {
+    pub(super) fn take_packet_id(
+        &mut self,
+        key: SessionKey,
+        packet: Option<InboundId>,
+        qos: QoS,
+    ) -> Lsn {
         let (Some(packet), QoS::ExactlyOnce) = (packet, qos) else { return Lsn::NONE };
         let session = &mut self.sessions[key];
         if session.inbound.take(packet) == Taken::Duplicate || !session.is_durable() {
@@ -203,7 +190,7 @@ impl Broker {
         session.gate
     }
 
-    fn acknowledge(
+    pub(super) fn acknowledge(
         &mut self,
         id: ConnId,
         packet: Option<InboundId>,
@@ -237,85 +224,10 @@ impl Broker {
             .inspect_err(|Full| self.stats.dropped.retained_full += 1)?;
         Ok(self.journal.record(|| Change::RetainedSet { message: message.clone() }))
     }
-
-    /// Queues the message for everyone who subscribed to its topic.
-    pub(super) fn route(
-        &mut self,
-        message: &Message,
-        publisher: Option<SessionKey>,
-        actions: &mut Actions,
-    ) -> Routed {
-        let origin_gate = self.origin_gate(message, publisher);
-        self.route_behind(origin_gate, message, publisher, actions)
-    }
-
-    /// Queues the message for everyone who subscribed to its topic; nobody sees it before
-    /// `origin_gate` is durable.
-    pub(super) fn route_behind(
-        &mut self,
-        origin_gate: Lsn,
-        message: &Message,
-        publisher: Option<SessionKey>,
-        actions: &mut Actions,
-    ) -> Routed {
-        let matches = self.subscriptions.matching(message.topic_bytes());
-        let mut routed = Routed { receivers: 0, gate: Lsn::NONE };
-        let topic = self.guards.question(message);
-        for found in &matches.direct {
-            routed.receivers += 1;
-            let Some(options) = options_for(found, publisher) else { continue };
-            if !self.may_receive(found.session, topic) {
-                continue;
-            }
-            let new = offer(message, options, origin_gate);
-            routed.gate = routed.gate.max(self.deliver(found.session, new, actions));
-        }
-        for group in &matches.groups {
-            routed.receivers += 1;
-            let gate = self.deliver_to_group(*group, message, topic, origin_gate, actions);
-            routed.gate = routed.gate.max(gate);
-        }
-        routed
-    }
-
-    /// What every delivery of this message waits for: that a crash cannot make its publisher send
-    /// it again as a new one.
-    fn origin_gate(&self, message: &Message, publisher: Option<SessionKey>) -> Lsn {
-        let durable = publisher.is_some_and(|key| self.sessions[key].is_durable());
-        match message.qos() {
-            QoS::ExactlyOnce if durable => self.journal.current(),
-            _ => Lsn::NONE,
-        }
-    }
 }
 
 /// Whether only the server itself may publish it.
 pub(super) fn is_servers_own(message: &Message) -> bool {
     let rest = message.topic_bytes().strip_prefix(SYS);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-/// What a session gets of a message, by the subscriptions that matched: less of its own where it
-/// asked for No Local (`[MQTT-3.8.3-3]`).
-pub(super) fn options_for(found: &Match, publisher: Option<SessionKey>) -> Option<&Delivered> {
-    if publisher != Some(found.session) {
-        return Some(&found.options);
-    }
-    match &found.own {
-        Own::Same => Some(&found.options),
-        Own::Nothing => None,
-        Own::Reduced(options) => Some(options),
-    }
-}
-
-fn offer<'a>(message: &'a Message, options: &'a Delivered, gate: Lsn) -> Offer<'a> {
-    Offer {
-        message,
-        qos: message.qos().min(options.qos),
-        // `[MQTT-3.3.1-12]`, `[MQTT-3.3.1-13]`
-        retain: options.retain_as_published && message.retain(),
-        subscription_ids: &options.ids,
-        gate,
-        group: None,
-    }
 }

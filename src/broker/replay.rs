@@ -1,6 +1,6 @@
 use super::{Actions, Broker, wake_session};
 use crate::retained::{Cursor, Walk};
-use crate::session::{Offer, QueueLimits, QueueRule};
+use crate::session::{QueueLimits, QueueRule, Terms};
 use crate::types::{
     Filter, Lsn, Message, QoS, SessionKey, SubscriptionIds, SubscriptionOptions, Timestamp,
 };
@@ -89,12 +89,13 @@ impl Broker {
         subscription_ids.insert(options.id);
         for message in messages {
             let topic = self.guards.question(&message);
-            if !self.may_receive(key, topic) {
+            if !self.may_receive(key, topic, 1) {
                 continue;
             }
             // The session is being polled: it needs no waking.
-            let new = self.replayed(&message, options, &subscription_ids);
-            self.queue(key, new, LIMITS, &mut Actions::default());
+            let terms = self.replayed(&message, options, &subscription_ids);
+            let message = std::iter::once(message);
+            self.queue(key, message, terms, LIMITS, &mut Actions::default());
         }
     }
 
@@ -102,13 +103,12 @@ impl Broker {
     /// again as a new one.
     fn replayed<'a>(
         &self,
-        message: &'a Message,
+        message: &Message,
         options: SubscriptionOptions,
         subscription_ids: &'a SubscriptionIds,
-    ) -> Offer<'a> {
+    ) -> Terms<'a> {
         let last = self.journal.last();
-        Offer {
-            message,
+        Terms {
             qos: message.qos().min(options.qos),
             // `[MQTT-3.3.1-8]`
             retain: true,

@@ -4,7 +4,7 @@ use super::{Actions, Broker};
 use crate::auth::Action;
 use crate::auth::rules::Topic;
 use crate::journal::Change;
-use crate::session::{NewDelivery, Offer};
+use crate::session::{NewDelivery, Terms};
 use crate::subscriptions::{Delivered, MemberState};
 use crate::types::{GroupKey, Lsn, Message, SessionKey, SubscriptionIds};
 
@@ -23,8 +23,8 @@ impl Broker {
             self.stats.dropped.denied += 1;
             return Lsn::NONE;
         };
-        let new = offer(message, &options, gate, group);
-        self.deliver(member, new, actions)
+        let terms = terms(message, &options, gate, group);
+        self.deliver(member, std::iter::once(message.clone()), terms, actions)
     }
 
     /// The client is gone for now: what came to it through shared subscriptions goes to members
@@ -82,8 +82,8 @@ impl Broker {
                 continue;
             };
             let gate = delivery.gate.max(left);
-            let new = offer(&delivery.message, &options, gate, group);
-            self.deliver(member, new, actions);
+            let terms = terms(&delivery.message, &options, gate, group);
+            self.deliver(member, std::iter::once(delivery.message), terms, actions);
         }
         count
     }
@@ -121,17 +121,11 @@ impl Broker {
 }
 
 /// What a member gets by its own options, whoever had the message before.
-fn offer<'a>(
-    message: &'a Message,
-    options: &'a Delivered,
-    gate: Lsn,
-    group: GroupKey,
-) -> Offer<'a> {
-    Offer {
+fn terms<'a>(message: &Message, options: &'a Delivered, gate: Lsn, group: GroupKey) -> Terms<'a> {
+    Terms {
         qos: message.qos().min(options.qos),
         // `[MQTT-3.3.1-12]`, `[MQTT-3.3.1-13]`
         retain: options.retain_as_published && message.retain(),
-        message,
         subscription_ids: &options.ids,
         gate,
         group: Some(group),

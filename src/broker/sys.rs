@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use super::{Actions, Broker, LockReport, Stats, guard_sys, lock_sys, store_sys};
 use crate::guard::GuardReport;
 use crate::journal::StoreReport;
-use crate::types::{Message, MessageHead, QoS, Timestamp};
+use crate::types::{Lsn, Message, MessageHead, QoS, Timestamp};
 
 const MINUTES: [u32; 3] = [1, 5, 15];
 
@@ -131,7 +131,7 @@ impl Broker {
         if self.retained.set(message.clone()).is_err() {
             self.stats.dropped.retained_full += 1;
         }
-        self.route(&message, None, actions).receivers
+        self.route(vec![message], None, Lsn::NONE, actions)
     }
 
     /// Every value, in Mosquitto's names where it has one.

@@ -4,7 +4,7 @@ use super::passed_on::PassedOn;
 use super::property::{
     CONNECT, MISPLACED, Property, Section, WILL, check_authentication, put_each, put_properties,
 };
-use super::reader::Reader;
+use super::reader::{Reader, topic_name};
 use super::writer::{put_binary, put_string, put_u16, put_with_length};
 use super::{DecodeError, UserProperties, packet_type};
 use crate::types::{Protocol, QoS, ReasonCode};
@@ -248,6 +248,13 @@ fn check_flags(flags: u8, protocol: Protocol) -> Result<(), DecodeError> {
     Ok(())
 }
 
+fn will_topic(bytes: &[u8]) -> Result<&str, DecodeError> {
+    match topic_name(bytes)? {
+        "" => Err(DecodeError::malformed("the will topic is empty")),
+        name => Ok(name),
+    }
+}
+
 impl<'a> LastWill<'a> {
     fn decode(flags: u8, body: &mut Reader<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
         let (delay_secs, message_expiry_secs, passed_on) = will_properties(body, protocol)?;
@@ -255,7 +262,7 @@ impl<'a> LastWill<'a> {
             qos: QoS::from_bits((flags & WILL_QOS) >> 3)
                 .ok_or(DecodeError::malformed("the will has QoS 3"))?,
             retain: flags & WILL_RETAIN != 0,
-            topic: body.topic_name()?.ok_or(DecodeError::malformed("the will topic is empty"))?,
+            topic: will_topic(body.binary()?)?,
             payload: body.binary()?,
             delay_secs,
             message_expiry_secs,

@@ -23,7 +23,7 @@ mod subscribe;
 mod unsubscribe;
 mod writer;
 
-pub use ack::Ack;
+pub use ack::{Ack, PlainAck};
 pub use auth::Auth;
 pub use connack::ConnAck;
 pub use connect::{Connect, LastWill};
@@ -31,7 +31,7 @@ pub use disconnect::Disconnect;
 pub use error::DecodeError;
 pub use frame::{Frame, frame, frame_v31, frame_v311};
 pub use property::{Property, encode_property, properties};
-pub use publish::{Publish, PublishHead, PublishProperties};
+pub use publish::{LastTopic, Publish, PublishHead, PublishProperties, encode_plain_publish};
 pub use suback::{SubAck, UnsubAck};
 pub use subscribe::{FILTERS_MAX, Subscribe, SubscribeFilter};
 pub use unsubscribe::Unsubscribe;
@@ -96,7 +96,7 @@ pub fn decode<'a>(frame: Frame<'a>, protocol: Protocol) -> Result<Packet<'a>, De
     let packet = match frame.first >> 4 {
         CONNECT => Packet::Connect(Connect::decode(body)?.into()),
         CONNACK => Packet::ConnAck(ConnAck::decode(body, protocol)?.into()),
-        PUBLISH => return Publish::decode(frame, protocol).map(Packet::Publish),
+        PUBLISH => return Publish::decode_alone(frame, protocol).map(Packet::Publish),
         PUBACK => Packet::PubAck(Ack::decode(body, protocol, ack::PUBLISH_REASONS)?),
         PUBREC => Packet::PubRec(Ack::decode(body, protocol, ack::PUBLISH_REASONS)?),
         PUBREL => Packet::PubRel(Ack::decode(body, protocol, ack::RELEASE_REASONS)?),

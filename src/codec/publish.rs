@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::passed_on::PassedOn;
 use super::property::{PUBLISH, Property, Section, put_each};
-use super::reader::Reader;
+use super::reader::{Reader, topic_name};
 use super::writer::{put_binary, put_packet_id, put_varint, varint_len};
 use super::{DecodeError, Frame, packet_type};
 use crate::types::{PacketId, Protocol, QoS, SubscriptionId, SubscriptionIds};
@@ -68,11 +68,30 @@ pub struct PublishHead<'a> {
     pub payload_len: usize,
 }
 
+/// The last topic name that was found valid. Messages come in bursts, and those of a burst often have
+/// the same topic.
+#[derive(Debug, Clone, Default)]
+pub struct LastTopic(String);
+
 const DUP: u8 = 0b1000;
 const RETAIN: u8 = 0b0001;
 /// Bytes of a message expiry interval and of a topic alias, with their identifiers.
 const MESSAGE_EXPIRY_LEN: usize = 5;
 const TOPIC_ALIAS_LEN: usize = 3;
+
+/// Appends a whole PUBLISH of QoS 0 as it is before MQTT 5, unless it would have more than `max` bytes:
+/// whether it did. `body` is the topic name with its length in front, and the payload.
+pub fn encode_plain_publish(retain: bool, body: &[u8], max: usize, out: &mut Vec<u8>) -> bool {
+    let header_len = 1 + varint_len(body.len());
+    let fits = header_len + body.len() <= max;
+    if fits {
+        out.reserve(header_len + body.len());
+        out.push(packet_type::PUBLISH << 4 | if retain { RETAIN } else { 0 });
+        put_varint(out, body.len());
+        out.extend_from_slice(body);
+    }
+    fits
+}
 
 impl PublishHead<'_> {
     /// Appends everything up to the payload, unless the whole packet would have more than `max` bytes:
@@ -147,19 +166,36 @@ impl PublishHead<'_> {
 }
 
 impl<'a> Publish<'a> {
-    /// Parses a frame of which [`Frame::is_publish`] holds.
-    pub fn decode(frame: Frame<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
+    /// Parses a frame of which [`Frame::is_publish`] holds. A topic name that is the last one is not
+    /// checked again.
+    pub fn decode(
+        frame: Frame<'a>,
+        protocol: Protocol,
+        last: &'a mut LastTopic,
+    ) -> Result<Self, DecodeError> {
+        Self::decode_with(frame, protocol, |bytes| last.check(bytes))
+    }
+
+    pub(super) fn decode_alone(frame: Frame<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
+        Self::decode_with(frame, protocol, topic_name)
+    }
+
+    fn decode_with(
+        frame: Frame<'a>,
+        protocol: Protocol,
+        topic_name: impl FnOnce(&'a [u8]) -> Result<&'a str, DecodeError>,
+    ) -> Result<Self, DecodeError> {
         let mut body = Reader::new(frame.body);
         let qos = QoS::from_bits(frame.first >> 1 & 0b11)
             .ok_or(DecodeError::malformed("PUBLISH has QoS 3"))?;
-        let topic = body.topic_name()?;
+        let topic = topic_name(body.binary()?)?;
         let packet_id = if qos == QoS::AtMostOnce { None } else { Some(body.packet_id()?) };
         let properties = PublishProperties::decode(&mut body, protocol)?;
         Ok(Self {
             dup: frame.first & DUP != 0,
             qos,
             retain: frame.first & RETAIN != 0,
-            topic: topic_or_alias(topic, properties.topic_alias, protocol)?,
+            topic: named_or_alias(topic, properties.topic_alias, protocol)?,
             packet_id,
             properties,
             payload: body.rest(),
@@ -189,18 +225,32 @@ impl<'a> Publish<'a> {
 
 /// Section 3.3.2.1: an empty topic name wants an alias; where there are none it is malformed
 /// (`[MQTT-4.7.3-1]`).
-fn topic_or_alias(
-    topic: Option<&str>,
+fn named_or_alias(
+    topic: &str,
     alias: Option<u16>,
     protocol: Protocol,
 ) -> Result<&str, DecodeError> {
-    match topic {
-        Some(name) => Ok(name),
-        None if alias.is_some() => Ok(""),
-        None if protocol.is_v5() => {
-            Err(DecodeError::protocol("PUBLISH has neither a topic name nor a topic alias"))
+    if !topic.is_empty() || alias.is_some() {
+        return Ok(topic);
+    }
+    Err(match protocol.is_v5() {
+        true => DecodeError::protocol("PUBLISH has neither a topic name nor a topic alias"),
+        false => DecodeError::malformed("the topic name is empty"),
+    })
+}
+
+impl LastTopic {
+    /// The topic name in `bytes`, or nothing.
+    fn check(&mut self, bytes: &[u8]) -> Result<&str, DecodeError> {
+        if bytes.is_empty() {
+            return Ok("");
         }
-        None => Err(DecodeError::malformed("the topic name is empty")),
+        if self.0.as_bytes() != bytes {
+            let name = topic_name(bytes)?;
+            self.0.clear();
+            self.0.push_str(name);
+        }
+        Ok(&self.0)
     }
 }
 

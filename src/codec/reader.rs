@@ -79,30 +79,30 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// A topic name (`[MQTT-3.3.2-2]`); `None` where it is empty.
-    pub fn topic_name(&mut self) -> Result<Option<&'a str>, DecodeError> {
-        let name = self.utf8()?;
-        if name.is_empty() {
-            return Ok(None);
-        }
-        if topic::is_valid_name(name) {
-            return Ok(Some(name));
-        }
-        Err(match name.as_bytes().contains(&0) {
-            true => DecodeError::malformed("a topic name contains NUL"),
-            false => DecodeError::protocol("a topic name contains a wildcard"),
-        })
-    }
-
     /// A packet identifier (`[MQTT-2.2.1-3]`).
     pub fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
         PacketId::new(self.u16()?).ok_or(DecodeError::protocol("the packet identifier is zero"))
     }
 
     fn utf8(&mut self) -> Result<&'a str, DecodeError> {
-        str::from_utf8(self.binary()?)
-            .map_err(|_| DecodeError::malformed("a string is not well-formed UTF-8"))
+        utf8(self.binary()?)
     }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    str::from_utf8(bytes).map_err(|_| DecodeError::malformed("a string is not well-formed UTF-8"))
+}
+
+/// A topic name (`[MQTT-3.3.2-2]`), or nothing.
+pub(super) fn topic_name(bytes: &[u8]) -> Result<&str, DecodeError> {
+    let name = utf8(bytes)?;
+    if name.is_empty() || topic::is_valid_name(name) {
+        return Ok(name);
+    }
+    Err(match name.as_bytes().contains(&0) {
+        true => DecodeError::malformed("a topic name contains NUL"),
+        false => DecodeError::protocol("a topic name contains a wildcard"),
+    })
 }
 
 /// The variable byte integer at the start of `bytes` and how many bytes it takes; `None` while

@@ -1,9 +1,8 @@
 //! Enhanced authentication, section 4.12: AUTH packets before CONNACK and during a connection.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Connection, Ended, Fault, Input, Link, Output, State};
+use super::{Connection, Ended, Fault, Input, Inputs, Link, Output, State};
 use crate::codec::{Auth, Packet};
 use crate::request::{AuthAnswer, AuthRequest, Identity, Request};
 use crate::types::{ClientId, Protocol, ReasonCode};
@@ -24,12 +23,7 @@ pub(super) enum Turn {
 
 impl Connection {
     /// Goes on with the answer to an [`Input::Auth`]; passed over where none is due.
-    pub fn handle_auth(
-        &mut self,
-        answer: AuthAnswer,
-        out: &mut VecDeque<Input>,
-        output: &mut Output,
-    ) {
+    pub fn handle_auth(&mut self, answer: AuthAnswer, out: &mut Inputs, output: &mut Output) {
         if self.is_reading() || self.is_closing() {
             return;
         }
@@ -61,7 +55,7 @@ impl Connection {
         &mut self,
         identity: Identity,
         data: Option<Vec<u8>>,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
         output: &mut Output,
     ) {
         if self.is_connected() && self.username.as_deref() != identity.username.as_deref() {
@@ -167,7 +161,7 @@ impl super::Handshake {
     pub fn handle_packet(
         &mut self,
         packet: &Packet<'_>,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) -> Result<Option<Ended>, Fault> {
         match packet {
             Packet::Auth(auth) if auth.reason == ReasonCode::ContinueAuthentication => {

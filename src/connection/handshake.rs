@@ -1,9 +1,7 @@
 //! CONNECT: what the server itself has to say about it before anybody is asked who the client is.
 
-use std::collections::VecDeque;
-
 use super::exchange::Turn;
-use super::{Connection, Farewell, Fault, Input, Limits, Link, State};
+use super::{Connection, Farewell, Fault, Input, Inputs, Limits, Link, State};
 use crate::codec::{self, Frame, LastWill, Packet, Property, decode};
 use crate::request::{AuthRequest, Connect, EXPIRY_NEVER, Identity, Origin, Will};
 use crate::types::{ClientId, Message, MessageHead, Protocol, ReasonCode};
@@ -32,7 +30,7 @@ impl Connection {
         &mut self,
         frame: Frame<'_>,
         entropy: &mut dyn FnMut() -> u64,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) -> Result<(), Fault> {
         let packet = match decode(frame, Protocol::V5) {
             Ok(Packet::Connect(packet)) => packet,
@@ -65,7 +63,7 @@ impl Connection {
         packet: &codec::Connect<'_>,
         will: Option<Will>,
         entropy: &mut dyn FnMut() -> u64,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) {
         let client_id = self.client_id.get_or_insert_with(|| assigned_client_id(entropy)).clone();
         out.push_back(Input::Auth(auth_request(packet, client_id.clone()).into()));

@@ -1,10 +1,8 @@
 //! The packets of a connected client: what is legal becomes a [`Request`].
 
-use std::collections::VecDeque;
-
 use super::aliases::InboundAliases;
-use super::{Connection, Ended, Farewell, Fault, Input, Limits, Link, State, filters};
-use crate::codec::{Disconnect, Packet, Publish};
+use super::{Connection, Ended, Farewell, Fault, Input, Inputs, Limits, Link, State, filters};
+use crate::codec::{Disconnect, Frame, Packet, PlainAck, Publish};
 use crate::request::Request;
 use crate::types::{
     InboundId, Message, MessageHead, OutboundId, Protocol, ReasonCode, SubscriptionIds, Timestamp,
@@ -14,7 +12,7 @@ impl Connection {
     pub(super) fn handle_packet(
         &mut self,
         packet: Packet<'_>,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) -> Result<(), Fault> {
         let (Some(protocol), State::Connected(link)) = (self.protocol, &mut self.state) else {
             return Ok(());
@@ -66,8 +64,33 @@ impl Connection {
     }
 }
 
+/// What the packets ask for that nearly all packets are, PUBLISH and acknowledgements that say nothing but
+/// yes; `None` for others. They are spared the way that those go.
+pub(super) fn usual(
+    frame: Frame<'_>,
+    protocol: Protocol,
+    link: &mut Link,
+    limits: &Limits,
+    now: Timestamp,
+    out: &mut Inputs,
+) -> Result<Option<Request>, Fault> {
+    if frame.is_publish() {
+        let packet = Publish::decode(frame, protocol, &mut out.topic)?;
+        return publish(&packet, protocol, link, limits, now).map(Some);
+    }
+    let Some(ack) = PlainAck::decode(&frame) else { return Ok(None) };
+    link.check_turn()?;
+    let reason = ReasonCode::Success;
+    Ok(Some(match ack {
+        PlainAck::PubAck(id) => Request::PubAck { id: OutboundId(id), reason },
+        PlainAck::PubRec(id) => Request::PubRec { id: OutboundId(id), reason },
+        PlainAck::PubRel(id) => Request::PubRel { id: InboundId(id) },
+        PlainAck::PubComp(id) => Request::PubComp { id: OutboundId(id) },
+    }))
+}
+
 /// PUBLISH, of all packets the one that [`Connection::handle_packet`] does not see.
-pub(super) fn publish(
+fn publish(
     packet: &Publish<'_>,
     protocol: Protocol,
     link: &mut Link,

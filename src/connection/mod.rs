@@ -14,6 +14,7 @@ mod fault;
 mod filters;
 mod handshake;
 mod inbound;
+mod inputs;
 mod limits;
 mod link;
 mod outbound;
@@ -22,16 +23,16 @@ mod output;
 mod tests;
 
 pub use fault::{Ended, Fault};
+pub use inputs::Inputs;
 pub use limits::{
     ALIASES_OUT_MAX, CONNECT_BYTES_MAX, DURABILITY_PROPERTY, Limits, PACKET_BYTES_MAX,
     RETRY_AFTER_PROPERTY,
 };
 pub use output::{Output, SHARED_BODY_MIN};
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::codec::{Frame, Publish, decode, frame, frame_v31, frame_v311};
+use crate::codec::{Frame, decode, frame, frame_v31, frame_v311};
 use crate::request::{AuthRequest, Connect, Request};
 use crate::types::{ClientId, Protocol, Timestamp};
 use handshake::Handshake;
@@ -123,7 +124,7 @@ impl Connection {
         bytes: &[u8],
         now: Timestamp,
         entropy: &mut dyn FnMut() -> u64,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) -> usize {
         let mut taken = 0;
         while self.is_reading() {
@@ -209,11 +210,17 @@ impl Connection {
         frame: Frame<'_>,
         now: Timestamp,
         entropy: &mut dyn FnMut() -> u64,
-        out: &mut VecDeque<Input>,
+        out: &mut Inputs,
     ) -> Result<(), Fault> {
         let Some(protocol) = self.protocol else {
             return self.handle_connect(frame, entropy, out);
         };
+        if let State::Connected(link) = &mut self.state
+            && let Some(request) = inbound::usual(frame, protocol, link, &self.limits, now, out)?
+        {
+            out.requests.push_back(request);
+            return Ok(());
+        }
         match &mut self.state {
             State::Authenticating(handshake) => {
                 if let Some(ended) = handshake.handle_packet(&decode(frame, protocol)?, out)? {
@@ -222,18 +229,11 @@ impl Connection {
                 }
                 Ok(())
             }
-            // Most packets are: spared the way that all others go.
-            State::Connected(link) if frame.is_publish() => {
-                let packet = Publish::decode(frame, protocol)?;
-                let request = inbound::publish(&packet, protocol, link, &self.limits, now)?;
-                out.push_back(Input::Request(request));
-                Ok(())
-            }
             _ => self.handle_packet(decode(frame, protocol)?, out),
         }
     }
 
-    fn report_progress(&mut self, arrived: usize, out: &mut VecDeque<Input>) {
+    fn report_progress(&mut self, arrived: usize, out: &mut Inputs) {
         let connected = matches!(self.state, State::Connected(_));
         if connected && arrived >= self.reported + PROGRESS_BYTES {
             self.reported = arrived;
@@ -242,7 +242,7 @@ impl Connection {
     }
 
     /// Stops reading because of `fault`.
-    fn leave(&mut self, fault: Fault, out: &mut VecDeque<Input>) {
+    fn leave(&mut self, fault: Fault, out: &mut Inputs) {
         let farewell = self.protocol.map_or(Farewell::Silent, Farewell::Spoken);
         let link = match std::mem::replace(&mut self.state, State::Closing) {
             State::Authenticating(handshake) => handshake.into_parts().1,
@@ -252,13 +252,7 @@ impl Connection {
         self.leave_with(link, farewell, fault, out);
     }
 
-    fn leave_with(
-        &mut self,
-        link: Link,
-        farewell: Farewell,
-        fault: Fault,
-        out: &mut VecDeque<Input>,
-    ) {
+    fn leave_with(&mut self, link: Link, farewell: Farewell, fault: Fault, out: &mut Inputs) {
         self.state = State::Leaving { link, farewell };
         self.ended = Some(Ended::Fault(fault).into());
         out.push_back(Input::Fault(fault));

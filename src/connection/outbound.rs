@@ -1,13 +1,18 @@
 //! What the broker has for a client, as the bytes of the client's version.
 
 use super::aliases::{Alias, OutboundAliases};
-use super::{ALIASES_OUT_MAX, Connection, Ended, Farewell, Fault, Limits, Link, Output, State};
-use crate::codec::{self, Ack, PACKET_LEN_MAX, Packet, PublishHead, SubAck, UnsubAck};
+use super::{
+    ALIASES_OUT_MAX, Connection, Ended, Farewell, Fault, Limits, Link, Output, SHARED_BODY_MIN,
+    State,
+};
+use crate::codec::{self, Ack, PACKET_LEN_MAX, Packet, PlainAck, PublishHead, SubAck, UnsubAck};
 use crate::request::{Delivery, Outgoing};
-use crate::types::{Message, PacketId, Protocol, ReasonCode, Timestamp};
+use crate::types::{Message, PacketId, Protocol, QoS, ReasonCode, Timestamp};
 
 /// A topic of this many bytes is no longer than the alias that would stand for it.
 const ALIAS_BYTES: usize = 3;
+/// Topic name and payload of so many bytes are not copied as one: the payload may be shared.
+const PLAIN_BODY_MAX: usize = SHARED_BODY_MIN;
 
 impl Connection {
     /// Appends `outgoing` to `output` as this client understands it.
@@ -16,23 +21,27 @@ impl Connection {
     /// which knows the limit from [`Connect`](crate::request::Connect), has not let a PUBLISH
     /// come here for which that matters, and an answer ends the connection instead. Nothing is sent
     /// once the connection is closed.
-    pub fn encode(&mut self, outgoing: Outgoing, now: Timestamp, output: &mut Output) {
+    pub fn encode(&mut self, outgoing: &Outgoing, now: Timestamp, output: &mut Output) {
         let Some(protocol) = self.protocol else { return };
         let (State::Connected(link) | State::Leaving { link, .. }) = &mut self.state else {
             return;
         };
-        let packet = match outgoing {
-            Outgoing::ConnAck(decided) => return self.accept_connect(&decided, output),
-            Outgoing::Publish(delivery) => {
-                return link.write_publish(&delivery, protocol, &self.limits, now, output);
+        let plain = plain_ack(outgoing, protocol);
+        if let (Some(ack), true) = (plain, link.packet_bytes_max() >= PlainAck::LEN) {
+            return ack.encode(&mut output.bytes);
+        }
+        let packet = match *outgoing {
+            Outgoing::Publish(ref delivery) => {
+                return link.write_publish(delivery, protocol, &self.limits, now, output);
             }
+            Outgoing::ConnAck(ref decided) => return self.accept_connect(decided, output),
             Outgoing::Close { reason, why } => return self.end(reason, why, output),
-            Outgoing::PubAck { id, reason } => Packet::PubAck(ack(id.0, reason)),
-            Outgoing::PubRec { id, reason } => Packet::PubRec(ack(id.0, reason)),
-            Outgoing::PubRel { id, reason } => Packet::PubRel(ack(id.0, reason)),
-            Outgoing::PubComp { id, reason } => Packet::PubComp(ack(id.0, reason)),
-            Outgoing::SubAck { id, reasons } => suback(id.0, reasons),
-            Outgoing::UnsubAck { id, reasons } => unsuback(id.0, reasons),
+            Outgoing::PubAck { id, reason } => Packet::PubAck(Ack::new(id.0, reason)),
+            Outgoing::PubRec { id, reason } => Packet::PubRec(Ack::new(id.0, reason)),
+            Outgoing::PubRel { id, reason } => Packet::PubRel(Ack::new(id.0, reason)),
+            Outgoing::PubComp { id, reason } => Packet::PubComp(Ack::new(id.0, reason)),
+            Outgoing::SubAck { id, ref reasons } => suback(id.0, reasons.clone()),
+            Outgoing::UnsubAck { id, ref reasons } => unsuback(id.0, reasons.clone()),
             Outgoing::PingResp => Packet::PingResp,
         };
         if !link.write(&packet, protocol, output) {
@@ -104,6 +113,14 @@ impl Link {
         output: &mut Output,
     ) {
         let message = &delivery.message;
+        let plain = !protocol.is_v5() && delivery.qos == QoS::AtMostOnce;
+        if let Some(body) = message.plain_body().filter(|body| plain && body.len() < PLAIN_BODY_MAX)
+        {
+            // What most clients get, as one piece.
+            let max = self.packet_bytes_max();
+            codec::encode_plain_publish(delivery.retain, body, max, &mut output.bytes);
+            return;
+        }
         let mut head = PublishHead {
             dup: delivery.dup,
             qos: delivery.qos,
@@ -158,8 +175,17 @@ fn secs_left(message: &Message, now: Timestamp) -> Option<u32> {
     Some(u32::try_from(left).unwrap_or(u32::MAX).max(1))
 }
 
-fn ack(packet_id: PacketId, reason: ReasonCode) -> Ack<'static> {
-    Ack { packet_id, reason, reason_string: None, user_properties: Vec::new() }
+/// `outgoing` as an acknowledgement that says nothing but yes, if it comes to that: before 5.0 none can
+/// say anything else.
+fn plain_ack(outgoing: &Outgoing, protocol: Protocol) -> Option<PlainAck> {
+    let (ack, reason) = match *outgoing {
+        Outgoing::PubAck { id, reason } => (PlainAck::PubAck(id.0), reason),
+        Outgoing::PubRec { id, reason } => (PlainAck::PubRec(id.0), reason),
+        Outgoing::PubRel { id, reason } => (PlainAck::PubRel(id.0), reason),
+        Outgoing::PubComp { id, reason } => (PlainAck::PubComp(id.0), reason),
+        _ => return None,
+    };
+    (!protocol.is_v5() || reason == ReasonCode::Success).then_some(ack)
 }
 
 fn suback(packet_id: PacketId, reasons: Vec<ReasonCode>) -> Packet<'static> {

@@ -1,12 +1,11 @@
-use super::direct::Unacknowledged;
+use super::direct::{Apart, Unacknowledged};
 use crate::codec::{PACKET_LEN_MAX, PublishHead};
+use crate::request::Outgoing;
 use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
 
-/// A message that routing found this session to be a receiver of.
+/// How a session gets messages that routing found it to be a receiver of.
 #[derive(Debug, Clone, Copy)]
-pub struct Offer<'a> {
-    /// The message.
-    pub message: &'a Message,
+pub struct Terms<'a> {
     /// The QoS to deliver it with.
     pub qos: QoS,
     /// The RETAIN flag to deliver it with.
@@ -70,16 +69,61 @@ pub struct Window {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct QueueFull {
     /// Older messages that made way all the same, as in [`Offered`].
-    pub dropped: Vec<Option<u64>>,
+    pub dropped: Vec<u64>,
 }
 
 /// A queued message's place.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Offered {
-    /// Its queue number; `None` for QoS 0.
-    pub number: Option<u64>,
-    /// Older messages that made way, each with its queue number unless of QoS 0.
-    pub dropped: Vec<Option<u64>>,
+    /// Its queue number.
+    pub number: u64,
+    /// The queue numbers of older messages that made way.
+    pub dropped: Vec<u64>,
+}
+
+/// What became of messages of QoS 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OfferedDirect {
+    /// How many were queued.
+    pub queued: usize,
+    /// For how many there was no room.
+    pub refused: usize,
+    /// How many, of older ones and of these, made way for later ones.
+    pub dropped: usize,
+}
+
+/// What one pull takes, and how much it may.
+#[derive(Debug)]
+pub struct Pull<'a> {
+    out: &'a mut Vec<Outgoing>,
+    end: usize,
+    bytes_max: usize,
+    bytes: usize,
+    /// PUBLISH packets taken.
+    pub publishes: u64,
+    /// Bytes of payload in them.
+    pub payload_bytes: u64,
+}
+
+impl<'a> Pull<'a> {
+    /// Takes until `out` has `end` packets, or messages of `bytes_max` bytes, as [`Message::len`] counts,
+    /// have been taken: the one that passes the limit is the last.
+    pub fn new(out: &'a mut Vec<Outgoing>, end: usize, bytes_max: usize) -> Self {
+        Self { out, end, bytes_max, bytes: 0, publishes: 0, payload_bytes: 0 }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.out.len() >= self.end || self.bytes >= self.bytes_max
+    }
+
+    pub(super) fn push(&mut self, outgoing: Outgoing) {
+        if let Outgoing::Publish(delivery) = &outgoing {
+            self.bytes += delivery.message.len();
+            self.publishes += 1;
+            self.payload_bytes += delivery.message.payload().len() as u64;
+        }
+        self.out.push(outgoing);
+    }
 }
 
 /// A message that will not be sent.
@@ -194,7 +238,9 @@ impl Context<'_> {
 
 impl From<Unacknowledged> for NewDelivery {
     fn from(waiting: Unacknowledged) -> Self {
-        let Unacknowledged { message, retain, subscription_ids, gate, group, .. } = waiting;
+        let Unacknowledged { message, gate, apart, .. } = waiting;
+        let Apart { retain, subscription_ids, group } =
+            apart.map(|apart| *apart).unwrap_or_default();
         Self { message, qos: QoS::AtMostOnce, retain, subscription_ids, gate, group }
     }
 }

@@ -17,21 +17,54 @@ const FIRST_ROOM: usize = 16;
 #[derive(Debug)]
 pub struct Unacknowledged {
     pub message: Message,
-    pub retain: bool,
-    pub subscription_ids: SubscriptionIds,
     /// What must be durable before it is sent.
     pub gate: Lsn,
     /// Orders it against numbered messages.
     pub arrival: u64,
+    pub apart: Option<Box<Apart>>,
+}
+
+/// A queue of many is written and read from end to end: how fast depends on its size.
+const _: () = assert!(size_of::<Unacknowledged>() <= 40, "what few have stands apart");
+
+/// What few deliveries have.
+#[derive(Debug, Default)]
+pub struct Apart {
+    pub retain: bool,
+    pub subscription_ids: SubscriptionIds,
     /// The shared subscription it came through.
     pub group: Option<GroupKey>,
 }
 
+impl Apart {
+    pub fn boxed(
+        retain: bool,
+        subscription_ids: &SubscriptionIds,
+        group: Option<GroupKey>,
+    ) -> Box<Self> {
+        Box::new(Self { retain, subscription_ids: subscription_ids.clone(), group })
+    }
+}
+
+impl Unacknowledged {
+    pub fn subscription_ids(&self) -> &SubscriptionIds {
+        self.apart.as_ref().map_or(&SubscriptionIds::None, |apart| &apart.subscription_ids)
+    }
+
+    pub fn group(&self) -> Option<GroupKey> {
+        self.apart.as_ref()?.group
+    }
+}
+
 impl Direct {
-    pub fn push(&mut self, delivery: Unacknowledged) {
+    /// So many are to be pushed.
+    pub fn expect(&mut self, deliveries: usize) {
         if self.waiting.capacity() == 0 {
-            self.waiting.reserve(FIRST_ROOM);
+            self.waiting.reserve(deliveries.max(FIRST_ROOM));
         }
+    }
+
+    pub fn push(&mut self, delivery: Unacknowledged) {
         self.bytes += delivery.message.len();
         self.waiting.push_back(delivery);
     }
@@ -53,7 +86,7 @@ impl Direct {
     pub fn take_shared(&mut self) -> Vec<Unacknowledged> {
         let all = std::mem::take(&mut self.waiting);
         let (shared, own): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|delivery| delivery.group.is_some());
+            all.into_iter().partition(|delivery| delivery.group().is_some());
         self.bytes -= shared.iter().map(|delivery| delivery.message.len()).sum::<usize>();
         self.waiting = own.into();
         shared

@@ -14,8 +14,8 @@ mod ring;
 mod tests;
 
 pub use delivery::{
-    AckError, Context, DropCause, Dropped, NewDelivery, Offer, Offered, QueueFull, QueueLimits,
-    QueueRule, Window,
+    AckError, Context, DropCause, Dropped, NewDelivery, Offered, OfferedDirect, Pull, QueueFull,
+    QueueLimits, QueueRule, Terms, Window,
 };
 pub use filters::Filters;
 pub use inbound::{Inbound, Taken};

@@ -12,14 +12,15 @@ use std::ops::Range;
 pub use paging::LetGo;
 
 use super::delivery::{
-    AckError, Context, Dropped, NewDelivery, Offer, Offered, QueueFull, QueueLimits, QueueRule,
+    AckError, Context, Dropped, NewDelivery, Offered, OfferedDirect, Pull, QueueFull, QueueLimits,
+    QueueRule, Terms,
 };
-use super::direct::{Direct, Unacknowledged};
+use super::direct::{Apart, Direct, Unacknowledged};
 use super::paged::Paged;
 use super::reservation::Reservation;
 use super::ring::{Entry, Ring, State};
 use crate::request::{Delivery, Outgoing};
-use crate::types::{GroupKey, Lsn, OutboundId, QoS, ReasonCode};
+use crate::types::{GroupKey, Lsn, Message, OutboundId, QoS, ReasonCode, SubscriptionIds};
 
 /// Everything on its way to a client, in the order in which it was routed.
 ///
@@ -69,20 +70,18 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Queues a message, or says that there is no room for it.
-    pub fn offer(&mut self, new: Offer<'_>, limits: QueueLimits) -> Result<Offered, QueueFull> {
-        let Offer { message, qos, retain, subscription_ids, gate, group } = new;
-        let dropped = self.make_room(qos, message.len(), limits)?;
-        let arrival = self.arrivals;
-        self.arrivals += 1;
+    /// Queues a message of QoS 1 or 2, or says that there is no room for it.
+    pub fn offer(
+        &mut self,
+        message: Message,
+        terms: Terms<'_>,
+        limits: QueueLimits,
+    ) -> Result<Offered, QueueFull> {
+        let Terms { qos, retain, subscription_ids, gate, group } = terms;
+        let dropped = self.make_room(message.len(), limits)?;
+        let arrival = self.take_arrival();
         self.shared += u32::from(group.is_some());
-        let (message, subscription_ids) = (message.clone(), subscription_ids.clone());
-        if qos == QoS::AtMostOnce {
-            let delivery =
-                Unacknowledged { message, retain, subscription_ids, gate, arrival, group };
-            self.direct.push(delivery);
-            return Ok(Offered { number: None, dropped });
-        }
+        let subscription_ids = subscription_ids.clone();
         let number = self.ring.take_number();
         let state = State::Queued(message);
         let entry = Entry { number, state, qos, retain, subscription_ids, gate, arrival, group };
@@ -90,11 +89,65 @@ impl Outbound {
             Some(paged) => paged.push(entry),
             None => self.append(entry),
         }
-        Ok(Offered { number: Some(number), dropped })
+        Ok(Offered { number, dropped })
     }
 
-    /// What to send next, if anything may be sent. Messages that will not be sent are reported.
-    pub fn poll(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
+    /// Queues messages of QoS 0, as far as there is room for them.
+    pub fn offer_direct(
+        &mut self,
+        messages: impl ExactSizeIterator<Item = Message>,
+        terms: Terms<'_>,
+        limits: QueueLimits,
+    ) -> OfferedDirect {
+        let Terms { retain, subscription_ids, gate, group, .. } = terms;
+        let is_plain = !retain && group.is_none() && *subscription_ids == SubscriptionIds::None;
+        let mut offered = OfferedDirect::default();
+        self.direct.expect(messages.len());
+        for message in messages {
+            if !self.make_room_direct(message.len(), limits, &mut offered.dropped) {
+                offered.refused += 1;
+                continue;
+            }
+            let arrival = self.take_arrival();
+            let apart = (!is_plain).then(|| Apart::boxed(retain, subscription_ids, group));
+            self.shared += u32::from(group.is_some());
+            self.direct.push(Unacknowledged { message, gate, arrival, apart });
+            offered.queued += 1;
+        }
+        offered
+    }
+
+    /// Pulls what may be sent now. Whether that was all; messages that will not be sent are reported.
+    pub fn poll(
+        &mut self,
+        context: &Context,
+        pull: &mut Pull<'_>,
+        dropped: &mut Vec<Dropped>,
+    ) -> bool {
+        while !pull.is_full() {
+            if self.is_caught_up() {
+                if self.sent == self.ring.len() {
+                    return self.poll_direct(context, pull, dropped);
+                }
+                if self.direct.len() == 0 && self.poll_numbered(context, pull) {
+                    continue;
+                }
+            }
+            match self.poll_one(context, dropped) {
+                Some(outgoing) => pull.push(outgoing),
+                None => return true,
+            }
+        }
+        false
+    }
+
+    /// Whether nothing that an earlier connection left is to be sent again.
+    fn is_caught_up(&self) -> bool {
+        self.resent == self.sent && self.released == self.sent
+    }
+
+    /// What to send next, if anything may be sent.
+    fn poll_one(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
         if let Some(outgoing) = self.poll_resend(context, dropped) {
             return Some(outgoing);
         }
@@ -188,6 +241,12 @@ impl Outbound {
         }
     }
 
+    fn take_arrival(&mut self) -> u64 {
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        arrival
+    }
+
     fn finish(&mut self, index: usize) {
         let entry = self.ring.get_mut(index).expect("within the ring");
         if let Some(message) = entry.waiting() {
@@ -198,7 +257,8 @@ impl Outbound {
         self.shared -= u32::from(entry.group.take().is_some());
     }
 
-    fn trim(&mut self) {
+    /// Forgets what is finished.
+    pub fn trim(&mut self) {
         let trimmed = self.ring.trim();
         self.sent = self.sent.saturating_sub(trimmed);
         self.resent = self.resent.saturating_sub(trimmed);

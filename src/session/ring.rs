@@ -126,13 +126,12 @@ impl Ring {
 
     /// Forgets finished messages at the front; returns how many.
     pub fn trim(&mut self) -> usize {
-        let mut trimmed = 0;
-        while matches!(self.entries.front(), Some(entry) if matches!(entry.state, State::Done)) {
-            self.entries.pop_front();
-            trimmed += 1;
-        }
-        if self.entries.is_empty() {
+        let done = |entry: &&Entry| matches!(entry.state, State::Done);
+        let trimmed = self.entries.iter().take_while(done).count();
+        if trimmed == self.entries.len() {
             self.entries = VecDeque::new();
+        } else {
+            self.entries.drain(..trimmed);
         }
         trimmed
     }

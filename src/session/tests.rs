@@ -28,7 +28,7 @@ fn the_receive_maximum_holds_back_all_but_qos_0() {
     let context = Context { receive_maximum: 1, ..context() };
 
     assert_eq!(sent_in(&mut outbound, &context), ["a", "c"]);
-    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(outbound.puback(id(1)), Ok(0));
     assert_eq!(sent_in(&mut outbound, &context), ["b"]);
 }
 
@@ -41,7 +41,7 @@ fn a_new_connection_gets_what_is_unfinished_again_in_order_with_its_ids() {
     }
     assert_eq!(sent(&mut outbound).len(), 4);
     assert_eq!(outbound.handle_pubrec(id(2)), Ok((1, true)));
-    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(outbound.puback(id(1)), Ok(0));
     offer(&mut outbound, "e", 1);
 
     outbound.start_connection();
@@ -76,7 +76,7 @@ fn a_lower_receive_maximum_holds_for_what_is_sent_again() {
 
     for (payload, number) in ["a", "b", "c"].into_iter().zip(1..) {
         assert_eq!(sent_in(&mut outbound, &context), [payload]);
-        outbound.handle_puback(id(number)).expect("in flight");
+        outbound.puback(id(number)).expect("in flight");
     }
     assert!(outbound.is_empty());
 }
@@ -92,14 +92,14 @@ fn the_sender_waits_rather_than_use_an_id_twice() {
     let context = Context { receive_maximum: u16::MAX, ..context() };
     assert_eq!(sent_in(&mut outbound, &context).len(), 65_535);
     for packet in 2..=65_535 {
-        outbound.handle_puback(id(packet)).expect("in flight");
+        outbound.puback(id(packet)).expect("in flight");
     }
     assert_eq!(sent_in(&mut outbound, &context), [""; 0], "id 1 is still unfinished");
 
-    outbound.handle_puback(id(1)).expect("in flight");
+    outbound.puback(id(1)).expect("in flight");
 
     assert_eq!(publish(&mut outbound).id, Some(id(1)));
-    assert_eq!(outbound.handle_puback(id(1)), Ok(65_535));
+    assert_eq!(outbound.puback(id(1)), Ok(65_535));
     assert!(outbound.is_empty());
 }
 
@@ -108,14 +108,14 @@ fn acknowledgements_that_do_not_belong_are_told_apart() {
     let mut outbound = Outbound::default();
     offer(&mut outbound, "a", 1);
     offer(&mut outbound, "b", 2);
-    assert_eq!(outbound.handle_puback(id(1)), Err(AckError::Unknown), "not sent yet");
+    assert_eq!(outbound.puback(id(1)), Err(AckError::Unknown), "not sent yet");
     assert_eq!(sent(&mut outbound).len(), 2);
 
     assert_eq!(outbound.handle_pubrec(id(1)), Err(AckError::OutOfPlace));
     assert_eq!(outbound.handle_pubcomp(id(1)), Err(AckError::OutOfPlace));
-    assert_eq!(outbound.handle_puback(id(2)), Err(AckError::OutOfPlace));
+    assert_eq!(outbound.puback(id(2)), Err(AckError::OutOfPlace));
     assert_eq!(outbound.handle_pubcomp(id(2)), Err(AckError::OutOfPlace));
-    assert_eq!(outbound.handle_puback(id(3)), Err(AckError::Unknown));
+    assert_eq!(outbound.puback(id(3)), Err(AckError::Unknown));
 
     assert_eq!(outbound.handle_pubrec(id(2)), Ok((1, true)));
     assert_eq!(outbound.handle_pubrec(id(2)), Ok((1, false)));
@@ -129,16 +129,13 @@ fn a_full_queue_refuses_the_new_message_and_what_was_sent_does_not_count() {
     let limits = QueueLimits { messages_max: 2, ..limits() };
     for qos in [0, 1] {
         let mut outbound = Outbound::default();
-        assert!(outbound.offer((&new("a", qos)).into(), limits).is_ok());
-        assert!(outbound.offer((&new("b", qos)).into(), limits).is_ok());
-        assert_eq!(outbound.offer((&new("c", qos)).into(), limits), Err(QueueFull::default()));
-        assert!(
-            outbound.offer((&new("d", 1 - qos)).into(), limits).is_ok(),
-            "the other queue has room"
-        );
+        assert!(outbound.queue(&new("a", qos), limits).is_ok());
+        assert!(outbound.queue(&new("b", qos), limits).is_ok());
+        assert_eq!(outbound.queue(&new("c", qos), limits), Err(QueueFull::default()));
+        assert!(outbound.queue(&new("d", 1 - qos), limits).is_ok(), "the other queue has room");
 
         assert_eq!(sent(&mut outbound).len(), 3);
-        assert!(outbound.offer((&new("e", qos)).into(), limits).is_ok());
+        assert!(outbound.queue(&new("e", qos), limits).is_ok());
     }
 }
 
@@ -148,8 +145,8 @@ fn a_queue_is_bounded_in_bytes_too() {
     for (bytes_max, fits) in [(2 * bytes, true), (2 * bytes - 1, false)] {
         let limits = QueueLimits { bytes_max, ..limits() };
         let mut outbound = Outbound::default();
-        assert!(outbound.offer((&new("a", 1)).into(), limits).is_ok());
-        assert_eq!(outbound.offer((&new("b", 1)).into(), limits).is_ok(), fits);
+        assert!(outbound.queue(&new("a", 1), limits).is_ok());
+        assert_eq!(outbound.queue(&new("b", 1), limits).is_ok(), fits);
         assert_eq!(outbound.queued_bytes(), if fits { 2 * bytes } else { bytes });
     }
 }
@@ -161,30 +158,30 @@ fn the_oldest_unsent_message_makes_way_where_the_rule_says_so() {
     offer(&mut outbound, "sent", 1);
     assert_eq!(sent(&mut outbound), ["sent"]);
     for payload in ["a", "b"] {
-        outbound.offer((&new(payload, 1)).into(), limits).expect("room");
+        outbound.queue(&new(payload, 1), limits).expect("room");
     }
 
-    let offered = outbound.offer((&new("c", 1)).into(), limits).expect("the oldest made way");
+    let offered = outbound.queue(&new("c", 1), limits).expect("the oldest made way");
 
-    assert_eq!(offered, Offered { number: Some(3), dropped: vec![Some(1)] });
+    assert_eq!(offered, Offered { number: 3, dropped: vec![1] });
     assert_eq!(sent(&mut outbound), ["b", "c"]);
-    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
-    assert_eq!(outbound.handle_puback(id(3)), Ok(2));
-    assert_eq!(outbound.handle_puback(id(4)), Ok(3));
+    assert_eq!(outbound.puback(id(1)), Ok(0));
+    assert_eq!(outbound.puback(id(3)), Ok(2));
+    assert_eq!(outbound.puback(id(4)), Ok(3));
     assert!(outbound.is_empty());
 }
 
 #[test]
 fn a_message_that_no_room_can_be_made_for_is_refused() {
     let limits = QueueLimits { bytes_max: 3, rule: QueueRule::DropOldest, ..limits() };
-    assert_eq!(Outbound::default().offer((&new("a", 1)).into(), limits), Err(QueueFull::default()));
+    assert_eq!(Outbound::default().queue(&new("a", 1), limits), Err(QueueFull::default()));
 }
 
 #[test]
 fn what_is_not_durable_waits_and_so_does_all_behind_it_in_its_queue() {
     let mut outbound = Outbound::default();
     let gated = NewDelivery { gate: Lsn(5), ..new("a", 2) };
-    outbound.offer((&gated).into(), limits()).expect("room");
+    outbound.queue(&gated, limits()).expect("room");
     offer(&mut outbound, "b", 1);
     offer(&mut outbound, "c", 0);
 
@@ -204,8 +201,8 @@ fn a_pubrel_waits_for_its_pubrec_to_be_durable_also_on_the_next_connection() {
     outbound.start_connection();
 
     let mut dropped = Vec::new();
-    assert_eq!(outbound.poll(&Context { durable: Lsn(6), ..context() }, &mut dropped), None);
-    let again = outbound.poll(&Context { durable: Lsn(7), ..context() }, &mut dropped);
+    assert_eq!(outbound.poll_next(&Context { durable: Lsn(6), ..context() }, &mut dropped), None);
+    let again = outbound.poll_next(&Context { durable: Lsn(7), ..context() }, &mut dropped);
     assert!(matches!(again, Some(Outgoing::PubRel { .. })));
 }
 
@@ -221,10 +218,10 @@ fn a_pubrel_that_waits_is_found_again_when_messages_before_it_are_done() {
     outbound.start_connection();
     assert_eq!(poll(&mut outbound), None);
 
-    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(outbound.puback(id(1)), Ok(0));
 
     let durable = Context { durable: Lsn(1), ..context() };
-    let pubrel = outbound.poll(&durable, &mut Vec::new());
+    let pubrel = outbound.poll_next(&durable, &mut Vec::new());
     assert!(matches!(pubrel, Some(Outgoing::PubRel { id, .. }) if id == self::id(3)));
 }
 
@@ -236,7 +233,7 @@ fn a_pubrel_of_this_connection_is_not_sent_again_behind_a_dropped_message() {
     offer(&mut outbound, "too long", 2);
     offer(&mut outbound, "b", 2);
     let small = Context { maximum_packet_size: 10, ..context() };
-    let published = outbound.poll(&small, &mut Vec::new());
+    let published = outbound.poll_next(&small, &mut Vec::new());
     assert!(matches!(published, Some(Outgoing::Publish(_))));
 
     assert_eq!(outbound.handle_pubrec(id(3)), Ok((2, true)));
@@ -251,15 +248,11 @@ fn shared_messages_are_handed_on_but_not_qos_2_that_was_sent() {
     let group = Some(GroupKey(1));
     for (payload, qos) in ["own", "sent 1", "sent 2"].into_iter().zip([1, 1, 2]) {
         let group = group.filter(|_| payload != "own");
-        outbound
-            .offer((&NewDelivery { group, ..new(payload, qos) }).into(), limits())
-            .expect("room");
+        outbound.queue(&NewDelivery { group, ..new(payload, qos) }, limits()).expect("room");
     }
     assert_eq!(sent(&mut outbound).len(), 3);
     for (payload, qos) in ["queued 2", "queued 0"].into_iter().zip([2, 0]) {
-        outbound
-            .offer((&NewDelivery { group, ..new(payload, qos) }).into(), limits())
-            .expect("room");
+        outbound.queue(&NewDelivery { group, ..new(payload, qos) }, limits()).expect("room");
     }
     assert!(outbound.take_shared(|_| false).is_empty());
 
@@ -272,8 +265,8 @@ fn shared_messages_are_handed_on_but_not_qos_2_that_was_sent() {
     assert_eq!(direct.iter().map(payload).collect::<Vec<_>>(), ["queued 0"]);
     assert!(outbound.has_shared(), "the message of QoS 2 that was sent");
     assert_eq!((outbound.queued(), outbound.queued_bytes(), outbound.in_flight()), (0, 0, 2));
-    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
-    assert_eq!(outbound.handle_puback(id(2)), Err(AckError::Unknown));
+    assert_eq!(outbound.puback(id(1)), Ok(0));
+    assert_eq!(outbound.puback(id(2)), Err(AckError::Unknown));
     assert_eq!(outbound.handle_pubrec(id(3)), Ok((2, true)));
     assert_eq!(outbound.handle_pubcomp(id(3)), Ok(2));
     assert!(outbound.is_empty() && !outbound.has_shared());
@@ -284,7 +277,7 @@ fn messages_behind_one_that_was_handed_on_keep_their_numbers() {
     let mut outbound = Outbound::default();
     let shared = NewDelivery { group: Some(GroupKey(1)), ..new("a", 1) };
     offer(&mut outbound, "first", 1);
-    outbound.offer((&shared).into(), limits()).expect("room");
+    outbound.queue(&shared, limits()).expect("room");
     offer(&mut outbound, "last", 1);
 
     assert_eq!(outbound.take_shared(|_| true).len(), 1);
@@ -295,14 +288,36 @@ fn messages_behind_one_that_was_handed_on_keep_their_numbers() {
 }
 
 fn offer(outbound: &mut Outbound, payload: &str, qos: u8) {
-    outbound.offer((&new(payload, qos)).into(), limits()).expect("room");
+    outbound.queue(&new(payload, qos), limits()).expect("room");
 }
 
-impl<'a> From<&'a NewDelivery> for Offer<'a> {
-    fn from(new: &'a NewDelivery) -> Self {
+impl Outbound {
+    fn queue(&mut self, new: &NewDelivery, limits: QueueLimits) -> Result<Offered, QueueFull> {
         let NewDelivery { message, qos, retain, subscription_ids, gate, group } = new;
         let (qos, retain, gate, group) = (*qos, *retain, *gate, *group);
-        Self { message, qos, retain, subscription_ids, gate, group }
+        let terms = Terms { qos, retain, subscription_ids, gate, group };
+        if qos > QoS::AtMostOnce {
+            return self.offer(message.clone(), terms, limits);
+        }
+        let offered = self.offer_direct(std::iter::once(message.clone()), terms, limits);
+        assert_eq!(offered.queued + offered.refused, 1);
+        match offered.queued {
+            1 => Ok(Offered { number: u64::MAX, dropped: vec![u64::MAX; offered.dropped] }),
+            _ => Err(QueueFull::default()),
+        }
+    }
+
+    /// A PUBACK that none follows.
+    fn puback(&mut self, id: OutboundId) -> Result<u64, AckError> {
+        let settled = self.handle_puback(id);
+        self.trim();
+        settled
+    }
+
+    fn poll_next(&mut self, context: &Context, dropped: &mut Vec<Dropped>) -> Option<Outgoing> {
+        let mut out = Vec::new();
+        self.poll(context, &mut Pull::new(&mut out, 1, usize::MAX), dropped);
+        out.pop()
     }
 }
 
@@ -340,7 +355,7 @@ fn id(packet: u16) -> OutboundId {
 }
 
 fn poll(outbound: &mut Outbound) -> Option<Outgoing> {
-    outbound.poll(&context(), &mut Vec::new())
+    outbound.poll_next(&context(), &mut Vec::new())
 }
 
 fn publish(outbound: &mut Outbound) -> Delivery {
@@ -356,7 +371,7 @@ fn sent(outbound: &mut Outbound) -> Vec<String> {
 
 /// The payloads of all PUBLISH packets that may be sent now.
 fn sent_in(outbound: &mut Outbound, context: &Context) -> Vec<String> {
-    std::iter::from_fn(|| outbound.poll(context, &mut Vec::new()))
+    std::iter::from_fn(|| outbound.poll_next(context, &mut Vec::new()))
         .map(|outgoing| match outgoing {
             Outgoing::Publish(delivery) => {
                 String::from_utf8_lossy(delivery.message.payload()).into_owned()

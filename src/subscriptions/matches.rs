@@ -52,6 +52,12 @@ impl Matches {
         self.direct.is_empty() && self.groups.is_empty()
     }
 
+    /// Whether messages that are delivered to one of them after the other reach every session in their
+    /// order (`[MQTT-4.6.0-6]`): none may stand here twice.
+    pub fn keep_order(&self) -> bool {
+        self.groups.is_empty() || self.direct.is_empty() && self.groups.len() == 1
+    }
+
     /// Merges the hits of each session into one match.
     pub(super) fn merge(hits: &mut [Hit], mut groups: Vec<GroupKey>) -> Self {
         // Ascending identifiers make every insert into a set of them an append.

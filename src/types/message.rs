@@ -10,14 +10,15 @@ use super::{QoS, Timestamp};
 /// | offset | bytes | what |
 /// |---|---|---|
 /// | 0 | 1 | bits 0-1 QoS, bit 2 RETAIN |
-/// | 1 | 2 | length of the topic, big-endian |
-/// | 3 | 4 | length of the properties, big-endian |
-/// | 7 | 8 | when it expires, milliseconds, big-endian; all ones for never |
+/// | 1 | 4 | length of the properties, big-endian |
+/// | 5 | 8 | when it expires, milliseconds, big-endian; all ones for never |
+/// | 13 | 2 | length of the topic, big-endian |
 /// | 15 | … | topic, properties, payload |
 ///
 /// The properties are those that pass through the broker unaltered, as a sequence of encoded MQTT 5
 /// properties without a length in front: payload format indicator, content type, response topic,
-/// correlation data and user properties, in the publisher's order (`[MQTT-3.3.2-17]`).
+/// correlation data and user properties, in the publisher's order (`[MQTT-3.3.2-17]`). A message without
+/// any ends as the packet does that most clients get: topic name and payload, side by side.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message(Arc<[u8]>);
 
@@ -42,6 +43,9 @@ impl MessageHead {
     }
 }
 
+const PROPERTIES_LEN: usize = 1;
+const EXPIRES_AT: usize = 5;
+const TOPIC_LEN: usize = 13;
 const FIXED: usize = 15;
 const RETAIN: u8 = 0b100;
 
@@ -57,11 +61,12 @@ impl Message {
 
         let mut shared: Arc<[u8]> = std::iter::repeat_n(0, total).collect();
         let bytes = Arc::get_mut(&mut shared).expect("nobody else has it yet");
-        bytes[0] = head.qos.bits() | if head.retain { RETAIN } else { 0 };
-        bytes[1..3].copy_from_slice(&topic_len.to_be_bytes());
-        bytes[3..7].copy_from_slice(&properties_len.to_be_bytes());
-        bytes[7..15].copy_from_slice(&expires_at.to_be_bytes());
-        let (to_topic, rest) = bytes[FIXED..].split_at_mut(topic.len());
+        let (fixed, rest) = bytes.split_at_mut(FIXED);
+        fixed[0] = head.qos.bits() | if head.retain { RETAIN } else { 0 };
+        fixed[PROPERTIES_LEN..EXPIRES_AT].copy_from_slice(&properties_len.to_be_bytes());
+        fixed[EXPIRES_AT..TOPIC_LEN].copy_from_slice(&expires_at.to_be_bytes());
+        fixed[TOPIC_LEN..FIXED].copy_from_slice(&topic_len.to_be_bytes());
+        let (to_topic, rest) = rest.split_at_mut(topic.len());
         let (to_properties, to_payload) = rest.split_at_mut(properties.len());
         to_topic.copy_from_slice(topic.as_bytes());
         to_properties.copy_from_slice(properties);
@@ -109,13 +114,18 @@ impl Message {
 
     /// When it is too old to be sent; `None` for never.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        let at = Timestamp(u64::from_be_bytes(self.field(7)));
+        let at = Timestamp(u64::from_be_bytes(self.field(EXPIRES_AT)));
         (at != Timestamp::NEVER).then_some(at)
     }
 
     /// Whether it is too old to be sent at `now` (`[MQTT-3.3.2-5]`).
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at().is_some_and(|at| at <= now)
+    }
+
+    /// Whether routing has the same to say of it as of `other`: topic, QoS and RETAIN are the same.
+    pub fn goes_as(&self, other: &Self) -> bool {
+        self.0[0] == other.0[0] && self.topic_bytes() == other.topic_bytes()
     }
 
     /// The topic name.
@@ -139,6 +149,12 @@ impl Message {
         &self.0[FIXED + self.topic_len() + self.properties_len()..]
     }
 
+    /// What follows the fixed header of a PUBLISH of QoS 0 before MQTT 5: the topic name with its length
+    /// in front, and the payload. `None` where properties stand between them.
+    pub fn plain_body(&self) -> Option<&[u8]> {
+        (self.properties_len() == 0).then(|| &self.0[TOPIC_LEN..])
+    }
+
     /// The same message with another head.
     pub fn with_head(&self, head: MessageHead) -> Self {
         Self::new(head, self.topic(), self.properties(), self.payload())
@@ -150,11 +166,11 @@ impl Message {
     }
 
     fn topic_len(&self) -> usize {
-        usize::from(u16::from_be_bytes(self.field(1)))
+        usize::from(u16::from_be_bytes(self.field(TOPIC_LEN)))
     }
 
     fn properties_len(&self) -> usize {
-        u32::from_be_bytes(self.field(3)) as usize
+        u32::from_be_bytes(self.field(PROPERTIES_LEN)) as usize
     }
 
     fn field<const N: usize>(&self, at: usize) -> [u8; N] {

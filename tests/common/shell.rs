@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fulmar::auth::{Authenticator as _, NoCredentials, PeerInfo};
 use fulmar::broker::{Actions, Broker, Budget, Settings};
-use fulmar::connection::{Connection, Input, Limits, Output};
+use fulmar::connection::{Connection, Input, Inputs, Limits, Output};
 use fulmar::journal::{Batch, Image, SessionNumber};
 use fulmar::request::{AuthAnswer, AuthRequest, Request};
 use fulmar::store::Event;
@@ -93,7 +93,7 @@ struct Link {
     conn: Option<ConnId>,
     /// Sent by the client, not yet taken by the connection.
     arrived: Vec<u8>,
-    inputs: VecDeque<Input>,
+    inputs: Inputs,
     requests: VecDeque<Request>,
     /// Encoded, not yet taken by the socket.
     unsent: VecDeque<u8>,
@@ -157,7 +157,7 @@ impl Shell {
             connection: Connection::new(self.limits.clone()),
             conn: None,
             arrived: Vec::new(),
-            inputs: VecDeque::new(),
+            inputs: Inputs::default(),
             requests: VecDeque::new(),
             unsent: VecDeque::new(),
             sent: VecDeque::new(),
@@ -354,10 +354,7 @@ impl Shell {
         if link.ended {
             return false;
         }
-        while let Some(Input::Request(_)) = link.inputs.front() {
-            let Some(Input::Request(request)) = link.inputs.pop_front() else { unreachable!() };
-            link.requests.push_back(request);
-        }
+        link.inputs.pop_requests(&mut link.requests);
         if !link.requests.is_empty() {
             return self.hand_over(id);
         }
@@ -426,7 +423,7 @@ impl Shell {
         let mut output = Output::default();
         let now = self.now;
         for packet in outgoing {
-            self.link(id).connection.encode(packet, now, &mut output);
+            self.link(id).connection.encode(&packet, now, &mut output);
         }
         self.queue(id, &output);
         self.journal();

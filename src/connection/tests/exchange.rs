@@ -209,7 +209,7 @@ fn authentication_data_is_as_long_as_its_length_field_can_tell_and_no_longer() {
 fn an_answer_that_nobody_waits_for_changes_nothing() {
     let mut rig = Rig::v5(unlimited(), b"");
     let mut output = Output::default();
-    rig.connection.handle_auth(refused(ReasonCode::NotAuthorized), &mut rig.inputs, &mut output);
+    rig.connection.handle_auth(refused(ReasonCode::NotAuthorized), &mut rig.received, &mut output);
     assert!(output.is_empty() && !rig.connection.is_closing());
 }
 

@@ -12,7 +12,7 @@ mod refusals;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Connection, Fault, Input, Limits, Output};
+use super::{Connection, Fault, Input, Inputs, Limits, Output};
 use crate::request::{
     AuthAnswer, AuthRequest, ConnAck, Connect, Delivery, Identity, Outgoing, Request,
 };
@@ -25,6 +25,7 @@ use crate::types::{
 struct Rig {
     connection: Connection,
     inputs: VecDeque<Input>,
+    received: Inputs,
     now: Timestamp,
 }
 
@@ -33,6 +34,7 @@ impl Rig {
         Self {
             connection: Connection::new(Arc::new(limits)),
             inputs: VecDeque::new(),
+            received: Inputs::default(),
             now: Timestamp(1_000_000),
         }
     }
@@ -78,20 +80,27 @@ impl Rig {
             entropy += 0x0123_4567_89AB_CDEF;
             entropy
         };
-        self.connection.receive(bytes, self.now, &mut draw, &mut self.inputs)
+        let taken = self.connection.receive(bytes, self.now, &mut draw, &mut self.received);
+        self.sort();
+        taken
+    }
+
+    fn sort(&mut self) {
+        self.inputs.extend(std::iter::from_fn(|| self.received.pop_front()));
     }
 
     /// The question asked, and the bytes that its answer leads to.
     fn answer(&mut self, answer: AuthAnswer) -> (Input, Vec<u8>) {
         let question = self.inputs.pop_front().expect("a question");
         let mut output = Output::default();
-        self.connection.handle_auth(answer, &mut self.inputs, &mut output);
+        self.connection.handle_auth(answer, &mut self.received, &mut output);
+        self.sort();
         (question, output.bytes)
     }
 
     fn encode(&mut self, outgoing: Outgoing) -> Vec<u8> {
         let mut output = Output::default();
-        self.connection.encode(outgoing, self.now, &mut output);
+        self.connection.encode(&outgoing, self.now, &mut output);
         output.chunks(0).flatten().copied().collect()
     }
 

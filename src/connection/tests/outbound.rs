@@ -54,8 +54,8 @@ fn a_large_payload_is_shared_with_every_other_receiver() {
     let mut rig = Rig::v311(unlimited());
     let large = message("t", &[b'x'; SHARED_BODY_MIN]);
     let mut output = Output::default();
-    rig.connection.encode(delivery(large.clone()), rig.now, &mut output);
-    rig.connection.encode(Outgoing::PingResp, rig.now, &mut output);
+    rig.connection.encode(&delivery(large.clone()), rig.now, &mut output);
+    rig.connection.encode(&Outgoing::PingResp, rig.now, &mut output);
 
     assert_eq!(output.bytes, b"\x30\x83\x10\0\x01t\xd0\0");
     assert_eq!(output.bodies, [(6, large)]);

@@ -26,7 +26,7 @@ use super::doors::{Admission, Member};
 use super::seats::Seat;
 use super::shared::{Link, Shared, Traffic};
 use crate::auth::PeerInfo;
-use crate::connection::{Connection, Fault, Input};
+use crate::connection::{Connection, Fault, Input, Inputs};
 use crate::request::{Outgoing, Request};
 use crate::types::Timestamp;
 use ending::Ending;
@@ -234,6 +234,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Whether there was a question, answered now, behind which more may be received.
     fn sort(&mut self, scratch: &mut Scratch) -> bool {
         let mut asked = false;
+        if self.gate.is_none() && self.member.is_none() {
+            scratch.inputs.pop_requests(&mut scratch.visit.requests);
+        }
         while let Some(input) = scratch.inputs.pop_front() {
             if let Some(input) = self.let_through(input) {
                 asked |= self.sort_one(input, scratch);
@@ -285,8 +288,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn encode(&mut self, scratch: &mut Scratch) {
         let visit = &mut scratch.visit;
-        for outgoing in visit.outgoing.drain(..) {
-            match &outgoing {
+        for outgoing in &visit.outgoing {
+            match outgoing {
                 Outgoing::ConnAck(connack) => self.log_connected(connack.session_present),
                 Outgoing::Close { .. } => {
                     visit.requests.clear();
@@ -296,6 +299,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             self.connection.encode(outgoing, visit.now, &mut self.outbox.output);
         }
+        visit.outgoing.clear();
         if let Some(reason) = visit.refused.take() {
             visit.requests.clear();
             self.clear_gate();
@@ -329,7 +333,7 @@ fn receive(
     connection: &mut Connection,
     shared: &Shared,
     bytes: &[u8],
-    inputs: &mut VecDeque<Input>,
+    inputs: &mut Inputs,
 ) -> usize {
     connection.receive(bytes, shared.clock.now(), &mut || shared.entropy.draw(), inputs)
 }

@@ -106,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
         self.clear_gate();
-        self.connection.encode(close, self.shared.clock.now(), &mut self.outbox.output);
+        self.connection.encode(&close, self.shared.clock.now(), &mut self.outbox.output);
     }
 }
 

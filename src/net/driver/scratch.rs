@@ -1,7 +1,6 @@
 use std::cell::Cell;
-use std::collections::VecDeque;
 
-use crate::connection::{Input, Output};
+use crate::connection::{Inputs, Output};
 use crate::net::Visit;
 
 /// Bytes taken from a socket by one read.
@@ -18,7 +17,7 @@ pub struct Scratch {
     /// Where the socket is read into.
     pub read: Box<[u8]>,
     /// What the connection made of it.
-    pub inputs: VecDeque<Input>,
+    pub inputs: Inputs,
     /// What goes to the broker and comes from it.
     pub visit: Visit,
     /// Room to encode into, empty.
@@ -47,7 +46,7 @@ impl Scratch {
     fn new() -> Self {
         Self {
             read: vec![0; READ_BYTES].into(),
-            inputs: VecDeque::new(),
+            inputs: Inputs::default(),
             visit: Visit::default(),
             output: Output::default(),
         }

@@ -2,13 +2,14 @@ use super::{AckError, Lsn, Outbound, OutboundId, State};
 use crate::types::QoS;
 
 impl Outbound {
-    /// PUBACK. Returns the queue number of the message that is done.
+    /// PUBACK. Returns the queue number of the message that is done. After the last of several the caller
+    /// owes [`Self::trim`].
     pub fn handle_puback(&mut self, id: OutboundId) -> Result<u64, AckError> {
         let index = self.find(id)?;
         let entry = self.ring.get(index).expect("found");
         match (&entry.state, entry.qos) {
             (State::Published(_) | State::Restored(_), QoS::AtLeastOnce) => {
-                Ok(self.settle_in_flight(index))
+                Ok(self.finish_in_flight(index))
             }
             (State::Done, _) => Err(AckError::Unknown),
             _ => Err(AckError::OutOfPlace),
@@ -81,10 +82,15 @@ impl Outbound {
     }
 
     pub(super) fn settle_in_flight(&mut self, index: usize) -> u64 {
+        let number = self.finish_in_flight(index);
+        self.trim();
+        number
+    }
+
+    fn finish_in_flight(&mut self, index: usize) -> u64 {
         let number = self.ring.number(index);
         self.in_flight -= u32::from(index < self.resent);
         self.finish(index);
-        self.trim();
         number
     }
 }

@@ -1,21 +1,21 @@
-use super::{Outbound, QoS, QueueFull, QueueLimits, QueueRule};
+use super::{Outbound, QueueFull, QueueLimits, QueueRule};
 
 impl Outbound {
+    /// Makes room for a message of QoS 1 or 2; returns the queue numbers of older ones that made way.
     pub(super) fn make_room(
         &mut self,
-        qos: QoS,
         bytes: usize,
         limits: QueueLimits,
-    ) -> Result<Vec<Option<u64>>, QueueFull> {
-        if bytes > limits.bytes_max || limits.messages_max == 0 {
+    ) -> Result<Vec<u64>, QueueFull> {
+        if limits.never_have_room(bytes) {
             // However much gave way, there would be no room.
             return Err(QueueFull::default());
         }
         let mut dropped = Vec::new();
-        while !self.has_room(qos, bytes, limits) {
+        while !limits.have_room(self.queued_numbered(), bytes) {
             let oldest = match limits.rule {
                 QueueRule::RefuseNew => None,
-                QueueRule::DropOldest => self.drop_oldest(qos),
+                QueueRule::DropOldest => self.drop_oldest(),
             };
             match oldest {
                 Some(number) => dropped.push(number),
@@ -26,30 +26,45 @@ impl Outbound {
         Ok(dropped)
     }
 
-    fn has_room(&self, qos: QoS, bytes: usize, limits: QueueLimits) -> bool {
-        let (messages, used) = match qos {
-            QoS::AtMostOnce => (self.direct.len(), self.direct.bytes()),
-            _ => self.queued_numbered(),
-        };
-        messages < limits.messages_max && used.saturating_add(bytes) <= limits.bytes_max
+    /// Makes room for a message of QoS 0: whether there is any. Counts older ones that made way.
+    pub(super) fn make_room_direct(
+        &mut self,
+        bytes: usize,
+        limits: QueueLimits,
+        dropped: &mut usize,
+    ) -> bool {
+        while !limits.have_room((self.direct.len(), self.direct.bytes()), bytes) {
+            if limits.rule == QueueRule::RefuseNew || limits.never_have_room(bytes) {
+                return false;
+            }
+            let Some(delivery) = self.direct.pop() else { return false };
+            self.shared -= u32::from(delivery.group().is_some());
+            *dropped += 1;
+        }
+        true
     }
 
-    /// Drops the oldest message that has not been sent; `None` if there is none.
-    fn drop_oldest(&mut self, qos: QoS) -> Option<Option<u64>> {
-        if qos == QoS::AtMostOnce {
-            let delivery = self.direct.pop()?;
-            self.shared -= u32::from(delivery.group.is_some());
-            return Some(None);
-        }
+    /// Drops the oldest message of QoS 1 or 2 that has not been sent; `None` if there is none.
+    fn drop_oldest(&mut self) -> Option<u64> {
         self.skip_holes();
         if self.sent < self.ring.len() {
             let number = self.ring.number(self.sent);
             self.skip_next();
-            return Some(Some(number));
+            return Some(number);
         }
         let (number, shared) = self.paged.as_mut()?.drop_oldest(self.sent_earlier)?;
         self.shared -= u32::from(shared);
         self.join_tail();
-        Some(Some(number))
+        Some(number)
+    }
+}
+
+impl QueueLimits {
+    fn have_room(&self, (messages, used): (usize, usize), bytes: usize) -> bool {
+        messages < self.messages_max && used.saturating_add(bytes) <= self.bytes_max
+    }
+
+    fn never_have_room(&self, bytes: usize) -> bool {
+        bytes > self.bytes_max || self.messages_max == 0
     }
 }

@@ -1,4 +1,6 @@
-use super::{Context, Delivery, Dropped, Outbound, Outgoing, QoS, State};
+use super::{
+    Apart, Context, Delivery, Dropped, Outbound, Outgoing, Pull, QoS, State, Unacknowledged,
+};
 
 impl Outbound {
     /// Passes over what stands at the front of the queues and must not be sent.
@@ -13,15 +15,62 @@ impl Outbound {
             self.skip_next();
             self.skip_holes();
         }
+        self.drop_unsendable_direct(context, dropped);
+    }
+
+    fn drop_unsendable_direct(&mut self, context: &Context, dropped: &mut Vec<Dropped>) {
         while let Some(next) = self.direct.front() {
-            let ids = &next.subscription_ids;
+            let ids = next.subscription_ids();
             let Some(cause) = context.cause_to_drop(&next.message, QoS::AtMostOnce, ids) else {
                 break;
             };
-            self.shared -= u32::from(next.group.is_some());
+            self.shared -= u32::from(next.group().is_some());
             self.direct.pop();
             dropped.push(Dropped { number: None, cause });
         }
+    }
+
+    /// Pulls where nothing but messages of QoS 0 waits. Whether that was all that may be sent now.
+    pub(super) fn poll_direct(
+        &mut self,
+        context: &Context,
+        pull: &mut Pull<'_>,
+        dropped: &mut Vec<Dropped>,
+    ) -> bool {
+        loop {
+            self.drop_unsendable_direct(context, dropped);
+            match self.direct.front() {
+                Some(next) if next.gate <= context.durable => {}
+                _ => return true,
+            }
+            if pull.is_full() {
+                return false;
+            }
+            self.send_direct().into_iter().for_each(|outgoing| pull.push(outgoing));
+        }
+    }
+
+    /// Pulls where nothing but messages of QoS 1 and 2 waits, up to the first one of which more has to be
+    /// found out. Whether there was any before that.
+    pub(super) fn poll_numbered(&mut self, context: &Context, pull: &mut Pull<'_>) -> bool {
+        let first = self.sent;
+        let before = self.reservation.before(context.durable);
+        while !pull.is_full()
+            && self.in_flight < u32::from(context.receive_maximum)
+            && self.ring.has_own_id(self.sent)
+        {
+            let Some(entry) = self.ring.get(self.sent) else { break };
+            let State::Queued(message) = &entry.state else { break };
+            let gate = entry.gate.max(self.drop_gate);
+            if entry.number >= before || gate > context.durable {
+                break;
+            }
+            if context.cause_to_drop(message, entry.qos, &entry.subscription_ids).is_some() {
+                break;
+            }
+            pull.push(self.send_numbered());
+        }
+        self.sent > first
     }
 
     /// Passes over messages that were taken away before they were sent.
@@ -68,16 +117,12 @@ impl Outbound {
     }
 
     pub(super) fn send_direct(&mut self) -> Option<Outgoing> {
-        let delivery = self.direct.pop()?;
-        self.shared -= u32::from(delivery.group.is_some());
-        Some(Outgoing::Publish(Delivery {
-            message: delivery.message,
-            qos: QoS::AtMostOnce,
-            id: None,
-            dup: false,
-            retain: delivery.retain,
-            subscription_ids: delivery.subscription_ids,
-        }))
+        let Unacknowledged { message, apart, .. } = self.direct.pop()?;
+        let Apart { retain, subscription_ids, group } =
+            apart.map(|apart| *apart).unwrap_or_default();
+        self.shared -= u32::from(group.is_some());
+        let (qos, id, dup) = (QoS::AtMostOnce, None, false);
+        Some(Outgoing::Publish(Delivery { message, qos, id, dup, retain, subscription_ids }))
     }
 
     /// Finishes the first message that has not been sent, unsent.

@@ -8,7 +8,7 @@ fn expired_messages_are_dropped_unless_they_were_sent() {
         let mut delivery = new(payload, qos);
         let head = MessageHead { expires_at: Some(Timestamp(10)), ..delivery.message.head() };
         delivery.message = delivery.message.with_head(head);
-        outbound.offer((&delivery).into(), limits()).expect("room");
+        outbound.queue(&delivery, limits()).expect("room");
         if payload == "sent" {
             assert_eq!(sent(&mut outbound), ["sent"]);
         }
@@ -17,9 +17,9 @@ fn expired_messages_are_dropped_unless_they_were_sent() {
     let context = Context { now: Timestamp(10), ..context() };
 
     let mut dropped = Vec::new();
-    let again = outbound.poll(&context, &mut dropped);
+    let again = outbound.poll_next(&context, &mut dropped);
     assert!(matches!(again, Some(Outgoing::Publish(delivery)) if delivery.dup));
-    assert_eq!(outbound.poll(&context, &mut dropped), None);
+    assert_eq!(outbound.poll_next(&context, &mut dropped), None);
 
     let cause = DropCause::Expired;
     let late = [Dropped { number: Some(1), cause }, Dropped { number: None, cause }];
@@ -36,7 +36,7 @@ fn a_message_larger_than_the_client_takes_does_not_block_the_queue() {
     let context = Context { protocol: Protocol::V5, maximum_packet_size: 10, ..context() };
 
     let mut dropped = Vec::new();
-    let next = outbound.poll(&context, &mut dropped);
+    let next = outbound.poll_next(&context, &mut dropped);
 
     assert!(matches!(next, Some(Outgoing::Publish(delivery)) if delivery.id == Some(id(2))));
     assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);

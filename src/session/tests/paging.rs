@@ -51,7 +51,7 @@ fn what_was_sent_stays_until_it_is_acknowledged() {
     outbound.handle_stored(6, None);
 
     assert_eq!(held(&outbound), [0, 1]);
-    assert_eq!(outbound.handle_puback(id(1)), Ok(0));
+    assert_eq!(outbound.puback(id(1)), Ok(0));
     assert_eq!(outbound.sent_before(), 2);
 }
 
@@ -81,7 +81,7 @@ fn a_load_is_asked_for_below_half_a_window_and_never_two_at_a_time() {
     for number in 1..=2 {
         assert_eq!(outbound.next_load(SESSION, WINDOW), None, "half a window is left");
         assert_eq!(sent_in(&mut outbound, &one).len(), 1);
-        outbound.handle_puback(id(number)).expect("in flight");
+        outbound.puback(id(number)).expect("in flight");
     }
     assert_eq!(outbound.next_load(SESSION, WINDOW), None, "exactly half");
     assert_eq!(sent_in(&mut outbound, &one).len(), 1);
@@ -180,7 +180,7 @@ fn a_hole_in_the_backlog_stays_one_whatever_the_store_gives() {
     for number in 0..9 {
         let group = group.filter(|_| number == 5);
         let new = NewDelivery { group, ..new(&number.to_string(), 1) };
-        outbound.offer((&new).into(), limits()).expect("room");
+        outbound.queue(&new, limits()).expect("room");
     }
     assert_eq!(outbound.take_shared(|_| true).len(), 1);
     outbound.handle_stored(9, None);
@@ -200,7 +200,7 @@ fn a_shared_message_that_only_the_store_has_stays_with_its_session() {
     let mut outbound = Outbound::default();
     for payload in ["a", "b"] {
         let shared = NewDelivery { group: Some(GroupKey(1)), ..new(payload, 1) };
-        outbound.offer((&shared).into(), limits()).expect("room");
+        outbound.queue(&shared, limits()).expect("room");
     }
 
     outbound.handle_stored(1, None);
@@ -218,11 +218,11 @@ fn the_oldest_of_a_backlog_make_way_by_number() {
     outbound.handle_stored(4, None);
 
     let dropped: Vec<_> = (5..11)
-        .map(|number| outbound.offer((&new(&number.to_string(), 1)).into(), limits).expect("room"))
+        .map(|number| outbound.queue(&new(&number.to_string(), 1), limits).expect("room"))
         .flat_map(|offered| offered.dropped)
         .collect();
 
-    assert_eq!(dropped, [0, 1, 2, 3, 4, 5].map(Some));
+    assert_eq!(dropped, [0, 1, 2, 3, 4, 5]);
     assert_eq!((outbound.queued(), outbound.queued_bytes()), (5, 5 * bytes() + 1));
     outbound.start_connection();
     assert_eq!(sent(&mut outbound), ["6", "7", "8", "9", "10"]);
@@ -235,8 +235,8 @@ fn a_dropped_number_is_skipped_in_a_page_that_was_under_way() {
     outbound.handle_stored(5, None);
     outbound.start_connection();
     let load = outbound.next_load(SESSION, WINDOW).expect("nothing is in memory");
-    let offered = outbound.offer((&new("5", 1)).into(), limits).expect("the oldest made way");
-    assert_eq!(offered.dropped, [Some(0)]);
+    let offered = outbound.queue(&new("5", 1), limits).expect("the oldest made way");
+    assert_eq!(offered.dropped, [0]);
 
     outbound.handle_loaded(page(&load), true);
 
@@ -249,7 +249,7 @@ fn a_backlog_counts_in_a_queue_that_refuses() {
         let mut outbound = queue_of(5);
         outbound.handle_stored(3, None);
         let limits = QueueLimits { messages_max, ..limits() };
-        assert_eq!(outbound.offer((&new("5", 1)).into(), limits).is_ok(), fits);
+        assert_eq!(outbound.queue(&new("5", 1), limits).is_ok(), fits);
     }
 }
 
@@ -268,7 +268,7 @@ fn after_a_restart_only_what_was_reserved_comes_with_dup_and_never_expires() {
 
     let late = Context { now: Timestamp(10), ..context() };
     let mut dropped = Vec::new();
-    let polled = std::iter::from_fn(|| outbound.poll(&late, &mut dropped));
+    let polled = std::iter::from_fn(|| outbound.poll_next(&late, &mut dropped));
     let sent: Vec<_> = polled
         .map(|outgoing| match outgoing {
             Outgoing::Publish(delivery) => (delivery.id, delivery.dup),
@@ -301,14 +301,14 @@ fn what_an_earlier_process_may_have_sent_does_not_make_way() {
 
     let dropped: Vec<_> = (5..8)
         .flat_map(|number| {
-            outbound.offer((&new(&number.to_string(), 1)).into(), limits).expect("room").dropped
+            outbound.queue(&new(&number.to_string(), 1), limits).expect("room").dropped
         })
         .collect();
 
-    assert_eq!(dropped, [3, 4, 5].map(Some));
+    assert_eq!(dropped, [3, 4, 5]);
     let narrow = QueueLimits { messages_max: 3, ..limits };
-    let refused = outbound.offer((&new("8", 1)).into(), narrow);
-    assert_eq!(refused, Err(QueueFull { dropped: vec![Some(6), Some(7)] }));
+    let refused = outbound.queue(&new("8", 1), narrow);
+    assert_eq!(refused, Err(QueueFull { dropped: vec![6, 7] }));
     outbound.start_connection();
     assert_eq!(drain(&mut outbound).concat(), "012");
 }
@@ -330,7 +330,7 @@ fn a_backlog_is_longer_than_there_are_packet_ids() {
     });
 
     assert_eq!(sent.len(), 65_535, "id 1 is in use");
-    outbound.handle_puback(id(1)).expect("in flight");
+    outbound.puback(id(1)).expect("in flight");
     let sent = drain_with(&mut outbound, window, |delivery| delivery.id);
     assert_eq!(sent.len(), 140_000 - 65_535);
     assert_eq!(sent.last().map(String::as_str), Some("139999"));
@@ -351,10 +351,12 @@ fn drain_with(
 ) -> Vec<String> {
     let mut sent = Vec::new();
     loop {
-        while let Some(Outgoing::Publish(delivery)) = outbound.poll(&context(), &mut Vec::new()) {
+        while let Some(Outgoing::Publish(delivery)) =
+            outbound.poll_next(&context(), &mut Vec::new())
+        {
             sent.push(String::from_utf8_lossy(delivery.message.payload()).into_owned());
             if let Some(id) = answer(&delivery) {
-                outbound.handle_puback(id).expect("in flight");
+                outbound.puback(id).expect("in flight");
             }
         }
         let Some(load) = outbound.next_load(SESSION, window) else { return sent };

@@ -28,7 +28,7 @@ fn more_is_reserved_when_half_is_used_and_all_that_was_asked_for_is_durable() {
     for (number, wanted) in [(1, None), (2, None), (3, None), (4, Some(12))] {
         offer(&mut outbound, "m", 1);
         assert_eq!(sent_in(&mut outbound, &durable(2)).len(), 1);
-        outbound.handle_puback(id(number)).expect("in flight");
+        outbound.puback(id(number)).expect("in flight");
         assert_eq!(outbound.wants_reserved(RESERVE, Lsn(2)), wanted, "after {number}");
     }
 }
@@ -44,14 +44,14 @@ fn a_number_is_not_reserved_while_an_unfinished_message_has_its_packet_id() {
     }
     assert_eq!(sent_in(&mut outbound, &durable(1)).len(), 65_535);
     for packet in 2..=65_535 {
-        outbound.handle_puback(id(packet)).expect("in flight");
+        outbound.puback(id(packet)).expect("in flight");
     }
     outbound.limit_to_reserved();
     assert_eq!(outbound.wants_reserved(RESERVE, Lsn(1)), Some(65_535), "as far as was sent");
     outbound.reserve(65_535, Lsn(1));
     assert_eq!(outbound.wants_reserved(RESERVE, Lsn(1)), None);
 
-    outbound.handle_puback(id(1)).expect("in flight");
+    outbound.puback(id(1)).expect("in flight");
 
     assert_eq!(outbound.wants_reserved(RESERVE, Lsn(1)), Some(65_535 + RESERVE));
 }

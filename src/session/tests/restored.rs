@@ -19,9 +19,9 @@ fn what_may_have_been_sent_before_a_restart_is_sent_again_with_its_ids_and_the_r
         [(4, true), (7, true), (8, false), (9, false)]
     );
     assert_eq!(outbound.handle_pubcomp(id(5)), Ok(4));
-    assert_eq!(outbound.handle_puback(id(6)), Err(AckError::Unknown), "left out");
+    assert_eq!(outbound.puback(id(6)), Err(AckError::Unknown), "left out");
     for packet in [4, 8, 9] {
-        assert_eq!(outbound.handle_puback(id(packet)), Ok(u64::from(packet) - 1));
+        assert_eq!(outbound.puback(id(packet)), Ok(u64::from(packet) - 1));
     }
     assert_eq!(outbound.handle_pubrec(id(7)), Ok((6, true)));
     assert_eq!(outbound.handle_pubcomp(id(7)), Ok(6));
@@ -34,15 +34,12 @@ fn numbers_that_are_passed_over_cost_nothing_and_are_not_given_out() {
         Outbound::restore([(5, kept("a", 1))].into(), Backlog::default(), 6, 1 << 40);
     let limits = QueueLimits { messages_max: 2, ..limits() };
 
-    assert_eq!(
-        outbound.offer((&new("b", 1)).into(), limits).map(|offered| offered.number),
-        Ok(Some(1 << 40))
-    );
+    assert_eq!(outbound.queue(&new("b", 1), limits).map(|offered| offered.number), Ok(1 << 40));
 
     assert_eq!(outbound.unfinished().map(|(number, _)| number).collect::<Vec<_>>(), [5, 1 << 40]);
     outbound.start_connection();
     assert_eq!(sent(&mut outbound), ["a"], "b has to wait: another id of its kind may be in use");
-    outbound.handle_puback(id(6)).expect("in flight");
+    outbound.puback(id(6)).expect("in flight");
     assert_eq!(sent(&mut outbound), ["b"]);
 }
 
@@ -50,7 +47,7 @@ fn numbers_that_are_passed_over_cost_nothing_and_are_not_given_out() {
 fn shared_messages_are_handed_on_across_numbers_that_were_left_out() {
     let mut outbound = Outbound::restore([(5, kept("a", 1))].into(), Backlog::default(), 0, 9);
     let shared = NewDelivery { group: Some(GroupKey(1)), ..new("b", 1) };
-    outbound.offer((&shared).into(), limits()).expect("room");
+    outbound.queue(&shared, limits()).expect("room");
 
     let taken = outbound.take_shared(|_| true);
 
@@ -81,11 +78,11 @@ fn a_message_that_has_become_too_large_does_not_block_what_is_sent_again() {
     let context = Context { protocol: Protocol::V5, maximum_packet_size: 10, ..context() };
 
     let mut dropped = Vec::new();
-    let next = outbound.poll(&context, &mut dropped);
+    let next = outbound.poll_next(&context, &mut dropped);
 
     assert!(matches!(next, Some(Outgoing::Publish(delivery)) if delivery.id == Some(id(2))));
     assert_eq!(dropped, [Dropped { number: Some(0), cause: DropCause::TooLarge }]);
-    assert_eq!(outbound.handle_puback(id(2)), Ok(1));
+    assert_eq!(outbound.puback(id(2)), Ok(1));
     assert!(outbound.is_empty());
 }
 

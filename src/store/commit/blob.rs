@@ -9,7 +9,7 @@ use crate::store::{Operation, Store, StoreError};
 /// | offset | bytes | what |
 /// |---|---|---|
 /// | 0 | 4 | CRC-32 of the key it stands under and of all that follows |
-/// | 4 | 1 | format: 2 |
+/// | 4 | 1 | format: 3 |
 /// | 5 | 2 | how many chunks there are |
 /// | 7 | … | its part of the bytes |
 ///
@@ -28,7 +28,7 @@ pub const CHUNK_BYTES_MAX: usize = 60 * 1024;
 /// Bytes of a blob that stands in one chunk.
 pub const BYTES_IN_ONE_MAX: usize = CHUNK_BYTES_MAX - HEADER;
 
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 const HEADER: usize = 7;
 const NUMBER: usize = 2;
 
