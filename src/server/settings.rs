@@ -15,8 +15,7 @@ use crate::session::{QueueLimits, QueueRule, Window};
 use crate::subscriptions::ShareStrategy;
 
 /// Deliveries and timers in one hold of the broker's lock: a quarter of a millisecond or so, which is
-/// what everybody else may have to wait, and less than half a millisecond where memory is touched for the
-/// first time.
+/// what everybody else may have to wait, and more where memory is touched for the first time.
 const WORK_MAX: usize = 500;
 
 /// Queue numbers that a connection sends while more of them become durable, at a million messages a
