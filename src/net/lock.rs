@@ -174,6 +174,7 @@ mod tests {
         let first = lock.take_report();
         let second = lock.take_report();
 
+        assert!(first.held.longest > 0);
         assert_eq!(first.held.longest_recently, first.held.longest);
         let mut forgotten = first;
         forgotten.forget_recent();
