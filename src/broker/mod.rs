@@ -14,6 +14,7 @@ mod full;
 mod guard_sys;
 mod guards;
 mod held_up;
+mod lock_sys;
 mod outgoing;
 mod publish;
 mod replay;
@@ -35,6 +36,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ahash::RandomState;
 
 pub use held_up::Pause;
+pub use lock_sys::{LockReport, LockTimes};
 pub use outgoing::Budget;
 pub use settings::Settings;
 pub use stats::{Drops, Stats};

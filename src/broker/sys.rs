@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{Actions, Broker, Stats, guard_sys, store_sys};
+use super::{Actions, Broker, LockReport, Stats, guard_sys, lock_sys, store_sys};
 use crate::guard::GuardReport;
 use crate::journal::StoreReport;
 use crate::types::{Lsn, Message, MessageHead, QoS, Timestamp};
@@ -14,6 +14,8 @@ pub(super) struct Sys {
     pub store: Option<StoreReport>,
     /// What is known of the limits.
     pub guard: Option<GuardReport>,
+    /// What is known of the lock around the broker. What is recent in it has not been published yet.
+    pub lock: Option<LockReport>,
     /// When certificates end.
     pub certificates: Values,
     started: Timestamp,
@@ -53,6 +55,7 @@ impl Sys {
         Self {
             store: None,
             guard: None,
+            lock: None,
             certificates: Values::new(),
             started: now,
             interval_secs,
@@ -101,6 +104,7 @@ impl Broker {
         if self.sys.pending.is_empty() {
             self.sys.sample(&self.stats);
             self.sys.pending = self.sys_values(now).into();
+            self.sys.lock.iter_mut().for_each(LockReport::forget_recent);
         }
         let mut work = 0;
         while work < self.settings.work_max {
@@ -174,6 +178,7 @@ impl Broker {
         values.extend(stats.dropped.by_cause().map(dropped));
         values.extend(self.sys.store.iter().flat_map(|report| store_sys::values(report, stats)));
         values.extend(self.sys.guard.iter().flat_map(|report| guard_sys::values(report, stats)));
+        values.extend(self.sys.lock.iter().flat_map(lock_sys::values));
         values.extend_from_slice(&self.sys.certificates);
         for ((name, _), Load(averages)) in LOADS.iter().zip(&self.sys.loads) {
             for (average, minutes) in averages.iter().zip(MINUTES) {

@@ -20,9 +20,13 @@ impl Clock {
     }
 
     /// What time it is.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
     pub fn now(&self) -> Timestamp {
-        self.started_at + self.started.elapsed()
+        self.at(self.nanos())
+    }
+
+    /// What time it was so many nanoseconds after the start.
+    pub fn at(&self, nanos: u64) -> Timestamp {
+        self.started_at + Duration::from_nanos(nanos)
     }
 
     /// Whole seconds since the Unix epoch by the wall clock as it is set now: for comparison with times
@@ -33,9 +37,14 @@ impl Clock {
     }
 
     /// Microseconds since it was started.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
     pub fn micros(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+        self.nanos() / 1000
+    }
+
+    /// Nanoseconds since it was started.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub fn nanos(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

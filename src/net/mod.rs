@@ -8,6 +8,7 @@ mod driver;
 mod entrance;
 mod entropy;
 mod files;
+mod lock;
 mod mistakes;
 mod paused;
 pub mod proxy;

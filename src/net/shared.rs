@@ -1,12 +1,11 @@
 use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use super::lock::{Hold, Lock};
 use super::paused::Paused;
 use super::{Clock, Doorkeeper, DoorkeeperSettings, Entropy, Mistakes, Seats, WakeCell};
 use crate::auth::rules::Rules;
@@ -22,6 +21,10 @@ use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
 pub const PULL_MESSAGES_MAX: usize = 512;
 /// The same in bytes; the message that passes it is the last of its pull.
 pub const PULL_BYTES_MAX: usize = 64 * 1024;
+/// Holds of the lock, one after the other, for the requests of one visit. Others have it in between,
+/// but whoever is to receive something is woken behind the last one: with fewer, many receivers would
+/// each pull a few messages at a time, and a message would cost them up to twice as much.
+pub(super) const TURNS_PER_VISIT: usize = 8;
 /// Sessions that one hold of the lock hears of what is stored of them.
 const STORED_PER_HOLD: usize = 512;
 
@@ -31,9 +34,9 @@ pub struct Shared {
     ///
     /// It is a lock and not a task with a queue because a burst costs one hold of it (well under a
     /// microsecond a message) where a hop to another task costs two wakes. It is held for one burst
-    /// of one connection, never across an await, a system call on a socket, or encoding. Batches go
+    /// of one connection or a part of it, never across an await, a system call on a socket, or encoding. Batches go
     /// to the store inside it, so that their order there is the order of decisions.
-    core: Mutex<Core>,
+    pub(super) core: Lock<Core>,
     pub(super) commits: Commits,
     pub(super) paused: Paused,
     /// Times that what was due has been done.
@@ -135,12 +138,7 @@ impl Shared {
     /// A server's shared part around `broker`, whose durable changes go to `commits`.
     pub fn new(broker: Broker, commits: Commits, clock: Clock, setup: Setup) -> Self {
         Self {
-            core: Mutex::new(Core {
-                broker,
-                stopping: false,
-                store_failed: false,
-                cells: Vec::new(),
-            }),
+            core: Lock::new(Core::new(broker), clock),
             commits,
             paused: Paused::default(),
             turns: AtomicU64::new(0),
@@ -158,23 +156,21 @@ impl Shared {
         }
     }
 
-    /// Hands over what `visit` brings and, if there is `room` for output, pulls what is ready,
-    /// all in one hold of the lock. Afterwards the caller owes [`Visit::wake_others`].
+    /// Hands over what `visit` brings and, if there is `room` for output, pulls what is ready, all in
+    /// one hold of the lock unless it is very much. Afterwards the caller owes [`Visit::wake_others`].
     pub fn visit(&self, link: &mut Link, visit: &mut Visit, room: bool) {
         // The buffers are the thread's: this is what its last connection left.
         visit.more = false;
-        let mut core = self.hold();
-        // Read under the lock: the broker never sees time run backwards.
-        visit.now = self.clock.now();
+        let mut core = self.core.hold();
+        visit.now = core.now();
         core.broker.count_traffic(visit.traffic.received, visit.traffic.sent);
         if let Some(connect) = visit.connect.take() {
             core.connect(*connect, link, visit);
         }
-        if let Some(conn) = link.conn {
-            let now = visit.now;
-            core.broker.handle_requests(conn, &mut visit.requests, now, &mut visit.actions);
+        match link.conn {
+            Some(conn) => self.bring(conn, &mut core, visit),
+            None => self.commit(&mut core, &mut visit.actions),
         }
-        self.commit(&mut core, &mut visit.actions);
         if let Some(conn) = link.conn {
             core.pull(conn, visit, room);
         }
@@ -183,10 +179,25 @@ impl Shared {
         core.collect(&mut visit.actions, &mut visit.wakes);
     }
 
+    /// Has the broker handle the requests, in as many turns as there may be.
+    fn bring(&self, conn: ConnId, core: &mut Hold<'_, Core>, visit: &mut Visit) {
+        for turn in 1.. {
+            let before = visit.requests.len();
+            core.broker.handle_requests(conn, &mut visit.requests, visit.now, &mut visit.actions);
+            self.commit(core, &mut visit.actions);
+            let left = visit.requests.len();
+            if left == 0 || left == before || turn == TURNS_PER_VISIT {
+                break;
+            }
+            core.give_way();
+            visit.now = core.now();
+        }
+    }
+
     /// Tells the broker what passed a socket that has nothing else to tell.
     pub fn count(&self, traffic: Traffic) {
         if traffic != Traffic::default() {
-            self.hold().broker.count_traffic(traffic.received, traffic.sent);
+            self.core.hold().broker.count_traffic(traffic.received, traffic.sent);
         }
     }
 
@@ -202,12 +213,14 @@ impl Shared {
     /// Does what is due by now, as much as one hold may take. Returns when there is more to do.
     pub fn handle_deadline(&self) -> Option<Timestamp> {
         let (report, guarded) = (self.store_report(), self.doorkeeper.report());
+        let lock = self.core.take_report();
         let due = self.act(|core, now, actions| {
             if report.state == StoreState::Failed {
                 self.fail(core, actions);
             }
             core.broker.handle_store_report(report);
             core.broker.handle_guard_report(guarded);
+            core.broker.handle_lock_report(lock);
             core.broker.handle_deadline(now, actions);
             core.broker.next_deadline()
         });
@@ -259,8 +272,9 @@ impl Shared {
     /// One hold on behalf of no connection, and the wakes that follow from it.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Core, Timestamp, &mut Actions) -> R) -> R {
         let (mut actions, mut wakes) = (Actions::default(), Vec::new());
-        let mut core = self.hold();
-        let result = act(&mut core, self.clock.now(), &mut actions);
+        let mut core = self.core.hold();
+        let now = core.now();
+        let result = act(&mut core, now, &mut actions);
         self.commit(&mut core, &mut actions);
         core.collect(&mut actions, &mut wakes);
         drop(core);
@@ -286,13 +300,13 @@ impl Shared {
             self.failure.notify_one();
         }
     }
-
-    fn hold(&self) -> Hold<'_> {
-        Hold { core: self.core.lock(), unwinding: std::thread::panicking() }
-    }
 }
 
 impl Core {
+    fn new(broker: Broker) -> Self {
+        Self { broker, stopping: false, store_failed: false, cells: Vec::new() }
+    }
+
     fn connect(&mut self, connect: Connect, link: &mut Link, visit: &mut Visit) {
         if self.stopping || self.store_failed {
             visit.refused = Some(match self.stopping {
@@ -340,36 +354,5 @@ impl Visit {
     /// Wakes the connections that the visit gave something to send.
     pub fn wake_others(&mut self) {
         self.wakes.drain(..).for_each(|cell| cell.wake());
-    }
-}
-
-/// The lock, held.
-struct Hold<'a> {
-    core: MutexGuard<'a, Core>,
-    /// A panic was under way before, that has nothing to do with the broker.
-    unwinding: bool,
-}
-
-impl Deref for Hold<'_> {
-    type Target = Core;
-
-    fn deref(&self) -> &Core {
-        &self.core
-    }
-}
-
-impl DerefMut for Hold<'_> {
-    fn deref_mut(&mut self) -> &mut Core {
-        &mut self.core
-    }
-}
-
-impl Drop for Hold<'_> {
-    /// A panic inside leaves the broker half-way through a decision. To go on would acknowledge
-    /// what was never recorded, so the process ends, and recovers from what is on disk.
-    fn drop(&mut self) {
-        if std::thread::panicking() && !self.unwinding {
-            std::process::abort();
-        }
     }
 }

@@ -9,6 +9,7 @@ mod delivery;
 mod full;
 mod held_up;
 mod journal;
+mod lock;
 mod mosquitto;
 mod rig;
 mod scarce;

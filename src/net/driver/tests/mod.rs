@@ -7,6 +7,7 @@ mod protection;
 mod pulse;
 mod stage;
 mod store;
+mod visits;
 
 use std::io;
 use std::pin::Pin;
