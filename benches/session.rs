@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fulmar::request::Outgoing;
-use fulmar::session::{Context, Inbound, Outbound, Pull, QueueLimits, QueueRule, Terms};
+use fulmar::session::{Context, Inbound, Outbound, Pull, QueueLimits, QueueRule, SpareRoom, Terms};
 use fulmar::types::{
     InboundId, Lsn, Message, MessageHead, OutboundId, PacketId, Protocol, QoS, SubscriptionIds,
     Timestamp,
@@ -22,10 +22,10 @@ fn rounds(criterion: &mut Criterion) {
     for (name, qos) in
         [("QoS 0", QoS::AtMostOnce), ("QoS 1", QoS::AtLeastOnce), ("QoS 2", QoS::ExactlyOnce)]
     {
-        let mut outbound = Outbound::default();
+        let (mut outbound, mut spare) = (Outbound::default(), SpareRoom::default());
         let message = message(qos);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| round(&mut outbound, &message));
+            bencher.iter(|| round(&mut outbound, &message, &mut spare));
         });
     }
     let mut inbound = Inbound::default();
@@ -34,14 +34,15 @@ fn rounds(criterion: &mut Criterion) {
     });
 }
 
-fn round(outbound: &mut Outbound, message: &Message) {
+fn round(outbound: &mut Outbound, message: &Message, spare: &mut SpareRoom) {
     for _ in 0..BURST {
-        offer(outbound, black_box(message.clone()));
+        offer(outbound, black_box(message.clone()), spare);
     }
     let sent: Vec<OutboundId> = std::iter::from_fn(|| poll(outbound)).flatten().collect();
     let qos_2 = sent.iter().filter(|id| outbound.handle_puback(**id).is_err());
     let released: Vec<OutboundId> = { qos_2 }.copied().collect();
-    outbound.trim();
+    outbound.trim_into(spare);
+    outbound.leave_room(spare);
     for id in &released {
         outbound.handle_pubrec(*id).expect("sent");
     }
@@ -89,12 +90,12 @@ fn message(qos: QoS) -> Message {
     Message::new(head, "site/7/room/12/temperature", &[], &[b'x'; 64])
 }
 
-fn offer(outbound: &mut Outbound, message: Message) {
+fn offer(outbound: &mut Outbound, message: Message, spare: &mut SpareRoom) {
     let terms = terms(&message);
     if message.qos() == QoS::AtMostOnce {
-        outbound.offer_direct(std::iter::once(message), terms, LIMITS);
+        outbound.offer_direct(std::iter::once(message), terms, LIMITS, spare);
     } else {
-        outbound.offer(message, terms, LIMITS).expect("room");
+        outbound.offer(message, terms, LIMITS, spare).expect("room");
     }
 }
 

@@ -31,7 +31,7 @@ impl Broker {
             count += 1;
         }
         self.stats.packets_received += count as u64;
-        self.sessions[key].outbound.trim();
+        self.sessions[key].outbound.trim_into(&mut self.spare);
         if !in_place {
             self.close_out_of_place(id, now, actions);
         }

@@ -46,7 +46,8 @@ impl Broker {
         let (mut some_queued, mut recorded) = (false, Lsn::NONE);
         for message in messages {
             let recordable = durable.then(|| message.clone());
-            let offered = self.sessions[key].outbound.offer(message, terms, limits);
+            let offered =
+                self.sessions[key].outbound.offer(message, terms, limits, &mut self.spare);
             let (number, dropped) = match offered {
                 Ok(Offered { number, dropped }) => (Some(number), dropped),
                 Err(QueueFull { dropped }) => (None, dropped),
@@ -78,7 +79,7 @@ impl Broker {
         actions: &mut Actions,
     ) {
         let OfferedDirect { queued, refused, dropped } =
-            self.sessions[key].outbound.offer_direct(messages, terms, limits);
+            self.sessions[key].outbound.offer_direct(messages, terms, limits, &mut self.spare);
         self.stats.dropped.queue_full += (refused + dropped) as u64;
         if dropped > 0 {
             self.count_backlog(key);

@@ -44,7 +44,7 @@ pub use stats::{Drops, Stats};
 use crate::journal::{Batch, Journal, Load};
 use crate::request::{Outgoing, Request};
 use crate::retained::Retained;
-use crate::session::{LetGo, Session};
+use crate::session::{LetGo, Session, SpareRoom};
 use crate::subscriptions::Subscriptions;
 use crate::types::{ClientId, ConnId, Lsn, ReasonCode, SessionKey, Timestamp};
 use conns::{Conn, Conns};
@@ -87,6 +87,7 @@ pub struct Broker {
     stats: Stats,
     /// Room for the answers to messages that are being routed; empty.
     answers: Answers,
+    spare: SpareRoom,
 }
 
 /// What the caller has to do next.
@@ -123,6 +124,7 @@ impl Broker {
             sys: Sys::new(now, settings.sys_interval_secs),
             stats: Stats::default(),
             answers: Answers::new(),
+            spare: SpareRoom::default(),
             settings,
         }
     }

@@ -108,6 +108,7 @@ impl Broker {
         };
         let mut pull = Pull::new(out, end, bytes_max);
         let drained = session.outbound.poll(&context, &mut pull, dropped);
+        session.outbound.leave_room(&mut self.spare);
         self.stats.publishes_sent += pull.publishes;
         self.stats.publish_bytes_sent += pull.payload_bytes;
         drained

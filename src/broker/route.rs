@@ -11,11 +11,15 @@ use crate::types::{ConnId, InboundId, Lsn, Message, QoS, ReasonCode, SessionKey,
 /// The packet ids of messages of QoS 1 and 2, each with what its answer waits for.
 pub(super) type Answers = Vec<(InboundId, Lsn)>;
 
+/// A receiver takes so many further messages in the time of its first, for which all that it has must
+/// be fetched.
+const FURTHER_PER_FIRST: usize = 4;
+
 impl Broker {
     /// PUBLISH: route, record, acknowledge, in that order. With the first of `requests` go those right
     /// behind it, as far as `work_left` goes, that go the same way: of the same topic and QoS, not to be
     /// retained. All that depends on that is found out once for all of them. Returns how much work it
-    /// was: a part for each message and for each of its receivers.
+    /// was.
     pub(super) fn handle_publish(
         &mut self,
         (id, key): (ConnId, SessionKey),
@@ -36,7 +40,7 @@ impl Broker {
         };
         let matches = self.subscriptions.matching(first.topic_bytes());
         let receivers = matches.direct.len() + matches.groups.len();
-        let count_max = if matches.keep_order() { work_left / (1 + receivers) } else { 1 };
+        let count_max = if matches.keep_order() { count_within(work_left, receivers) } else { 1 };
         let mut answers = std::mem::take(&mut self.answers);
         answers.extend(packet.map(|packet| (packet, gate)));
         let count = self.join((id, key), requests, count_max, &mut answers, now, actions);
@@ -53,7 +57,7 @@ impl Broker {
         let gated = answers.drain(..).map(|(packet, taken)| (packet, routed.max(taken)));
         self.acknowledge(id, gated, first.qos(), reason);
         self.answers = answers;
-        count * (1 + receivers)
+        work(count, receivers)
     }
 
     /// How many of `requests`, up to `count_max`, go the way of the first. Takes them as it has been.
@@ -178,6 +182,16 @@ impl Broker {
     }
 }
 
+/// Work in messages and receivers: `count` messages, at least one, that go to the same receivers.
+fn work(count: usize, receivers: usize) -> usize {
+    count + receivers + receivers * (count - 1) / FURTHER_PER_FIRST
+}
+
+/// How many messages `left` is enough for; of several always for one.
+fn count_within(left: usize, receivers: usize) -> usize {
+    1 + left.saturating_sub(1 + receivers) * FURTHER_PER_FIRST / (FURTHER_PER_FIRST + receivers)
+}
+
 /// What holds for all receivers of messages that go the same way.
 struct Way<'a> {
     first: &'a Message,
@@ -248,5 +262,22 @@ fn terms<'a>(message: &Message, options: &'a Delivered, gate: Lsn) -> Terms<'a> 
         subscription_ids: &options.ids,
         gate,
         group: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_messages_go_together_as_the_work_allows() {
+        for receivers in [0, 1, 3, 20, 1_000, 1_999, 5_000] {
+            for left in [1, 2, 100, 2_000] {
+                let count = count_within(left, receivers);
+                assert!(count == 1 || work(count, receivers) <= left, "{receivers}, {left}");
+                assert!(work(count + 2, receivers) > left, "{receivers}, {left}: {count} are few");
+            }
+        }
+        assert_eq!(count_within(2_000, 1_000), 4);
     }
 }

@@ -102,6 +102,7 @@ impl Broker {
             return;
         }
         if self.sys.pending.is_empty() {
+            self.spare.shrink();
             self.sys.sample(&self.stats);
             self.sys.pending = self.sys_values(now).into();
             self.sys.lock.iter_mut().for_each(LockReport::forget_recent);

@@ -16,7 +16,7 @@ use crate::subscriptions::ShareStrategy;
 
 /// Deliveries and timers in one hold of the broker's lock: a quarter of a millisecond or so, which is
 /// what everybody else may have to wait, and more where memory is touched for the first time.
-const WORK_MAX: usize = 500;
+const WORK_MAX: usize = 2_000;
 
 /// Queue numbers that a connection sends while more of them become durable, at a million messages a
 /// second in a millisecond.

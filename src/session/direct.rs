@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use super::spare::Rooms;
 use crate::types::{GroupKey, Lsn, Message, SubscriptionIds};
 
 /// Messages of QoS 0 that wait for the socket: no packet id, no acknowledgement, no disk.
@@ -58,9 +59,17 @@ impl Unacknowledged {
 
 impl Direct {
     /// So many are to be pushed.
-    pub fn expect(&mut self, deliveries: usize) {
+    pub fn expect(&mut self, deliveries: usize, spare: &mut Rooms<Unacknowledged>) {
         if self.waiting.capacity() == 0 {
+            self.waiting = spare.take();
             self.waiting.reserve(deliveries.max(FIRST_ROOM));
+        }
+    }
+
+    /// Leaves its room to others if it needs none. Whoever empties it owes that.
+    pub fn leave_room(&mut self, spare: &mut Rooms<Unacknowledged>) {
+        if self.waiting.is_empty() && self.waiting.capacity() > 0 {
+            spare.keep(std::mem::take(&mut self.waiting));
         }
     }
 
@@ -76,9 +85,6 @@ impl Direct {
     pub fn pop(&mut self) -> Option<Unacknowledged> {
         let delivery = self.waiting.pop_front()?;
         self.bytes -= delivery.message.len();
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
         Some(delivery)
     }
 

@@ -10,6 +10,7 @@ mod outbound;
 mod paged;
 mod reservation;
 mod ring;
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use delivery::{
 pub use filters::Filters;
 pub use inbound::{Inbound, Taken};
 pub use outbound::{LetGo, Outbound};
+pub use spare::SpareRoom;
 
 use crate::journal::{self, SessionNumber};
 use crate::request::Will;

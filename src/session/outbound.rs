@@ -19,6 +19,7 @@ use super::direct::{Apart, Direct, Unacknowledged};
 use super::paged::Paged;
 use super::reservation::Reservation;
 use super::ring::{Entry, Ring, State};
+use super::spare::SpareRoom;
 use crate::request::{Delivery, Outgoing};
 use crate::types::{GroupKey, Lsn, Message, OutboundId, QoS, ReasonCode, SubscriptionIds};
 
@@ -76,12 +77,14 @@ impl Outbound {
         message: Message,
         terms: Terms<'_>,
         limits: QueueLimits,
+        spare: &mut SpareRoom,
     ) -> Result<Offered, QueueFull> {
         let Terms { qos, retain, subscription_ids, gate, group } = terms;
         let dropped = self.make_room(message.len(), limits)?;
         let arrival = self.take_arrival();
         self.shared += u32::from(group.is_some());
         let subscription_ids = subscription_ids.clone();
+        self.ring.take_room(&mut spare.ring);
         let number = self.ring.take_number();
         let state = State::Queued(message);
         let entry = Entry { number, state, qos, retain, subscription_ids, gate, arrival, group };
@@ -98,11 +101,12 @@ impl Outbound {
         messages: impl ExactSizeIterator<Item = Message>,
         terms: Terms<'_>,
         limits: QueueLimits,
+        spare: &mut SpareRoom,
     ) -> OfferedDirect {
         let Terms { retain, subscription_ids, gate, group, .. } = terms;
         let is_plain = !retain && group.is_none() && *subscription_ids == SubscriptionIds::None;
         let mut offered = OfferedDirect::default();
-        self.direct.expect(messages.len());
+        self.direct.expect(messages.len(), &mut spare.direct);
         for message in messages {
             if !self.make_room_direct(message.len(), limits, &mut offered.dropped) {
                 offered.refused += 1;
@@ -115,6 +119,11 @@ impl Outbound {
             offered.queued += 1;
         }
         offered
+    }
+
+    /// Leaves the room of what was sent to others: owed after [`Self::poll`].
+    pub fn leave_room(&mut self, spare: &mut SpareRoom) {
+        self.direct.leave_room(&mut spare.direct);
     }
 
     /// Pulls what may be sent now. Whether that was all; messages that will not be sent are reported.
@@ -259,8 +268,18 @@ impl Outbound {
         self.shared -= u32::from(entry.group.take().is_some());
     }
 
-    /// Forgets what is finished.
-    pub fn trim(&mut self) {
+    /// Forgets what is finished, and leaves the room for that to others.
+    pub fn trim_into(&mut self, spare: &mut SpareRoom) {
+        self.trim_entries();
+        spare.ring.keep(self.ring.spare_room());
+    }
+
+    fn trim(&mut self) {
+        self.trim_entries();
+        self.ring.spare_room();
+    }
+
+    fn trim_entries(&mut self) {
         let trimmed = self.ring.trim();
         self.sent = self.sent.saturating_sub(trimmed);
         self.resent = self.resent.saturating_sub(trimmed);

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::delivery::NewDelivery;
+use super::spare::Rooms;
 use crate::types::{GroupKey, Lsn, Message, OutboundId, PacketId, QoS, SubscriptionIds};
 
 /// How many packet ids there are, and so how many unfinished messages can be told apart.
@@ -128,12 +129,20 @@ impl Ring {
     pub fn trim(&mut self) -> usize {
         let done = |entry: &&Entry| matches!(entry.state, State::Done);
         let trimmed = self.entries.iter().take_while(done).count();
-        if trimmed == self.entries.len() {
-            self.entries = VecDeque::new();
-        } else {
-            self.entries.drain(..trimmed);
-        }
+        self.entries.drain(..trimmed);
         trimmed
+    }
+
+    /// Takes room from others where it has none.
+    pub fn take_room(&mut self, spare: &mut Rooms<Entry>) {
+        if self.entries.capacity() == 0 {
+            self.entries = spare.take();
+        }
+    }
+
+    /// Its room, if it needs none.
+    pub fn spare_room(&mut self) -> VecDeque<Entry> {
+        if self.entries.is_empty() { std::mem::take(&mut self.entries) } else { VecDeque::new() }
     }
 
     /// Where the message with packet id `id` stands, if it is one of the first `sent`.

@@ -297,9 +297,14 @@ impl Outbound {
         let (qos, retain, gate, group) = (*qos, *retain, *gate, *group);
         let terms = Terms { qos, retain, subscription_ids, gate, group };
         if qos > QoS::AtMostOnce {
-            return self.offer(message.clone(), terms, limits);
+            return self.offer(message.clone(), terms, limits, &mut SpareRoom::default());
         }
-        let offered = self.offer_direct(std::iter::once(message.clone()), terms, limits);
+        let offered = self.offer_direct(
+            std::iter::once(message.clone()),
+            terms,
+            limits,
+            &mut SpareRoom::default(),
+        );
         assert_eq!(offered.queued + offered.refused, 1);
         match offered.queued {
             1 => Ok(Offered { number: u64::MAX, dropped: vec![u64::MAX; offered.dropped] }),
@@ -310,7 +315,7 @@ impl Outbound {
     /// A PUBACK that none follows.
     fn puback(&mut self, id: OutboundId) -> Result<u64, AckError> {
         let settled = self.handle_puback(id);
-        self.trim();
+        self.trim_into(&mut SpareRoom::default());
         settled
     }
 

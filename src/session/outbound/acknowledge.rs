@@ -3,7 +3,7 @@ use crate::types::QoS;
 
 impl Outbound {
     /// PUBACK. Returns the queue number of the message that is done. After the last of several the caller
-    /// owes [`Self::trim`].
+    /// owes [`Self::trim_into`].
     pub fn handle_puback(&mut self, id: OutboundId) -> Result<u64, AckError> {
         let index = self.find(id)?;
         let entry = self.ring.get(index).expect("found");
