@@ -4,7 +4,7 @@ use super::passed_on::PassedOn;
 use super::property::{PUBLISH, Property, Section, put_each};
 use super::reader::{Reader, topic_name};
 use super::writer::{put_binary, put_packet_id, put_varint, varint_len};
-use super::{DecodeError, Frame, packet_type};
+use super::{DecodeError, Frame, LastTopic, packet_type};
 use crate::types::{PacketId, Protocol, QoS, SubscriptionId, SubscriptionIds};
 
 /// PUBLISH, section 3.3.
@@ -68,68 +68,13 @@ pub struct PublishHead<'a> {
     pub payload_len: usize,
 }
 
-/// The last topic name that was found valid. Messages come in bursts, and those of a burst often have
-/// the same topic.
-#[derive(Debug, Clone, Default)]
-pub struct LastTopic(String);
-
 const DUP: u8 = 0b1000;
 const RETAIN: u8 = 0b0001;
 /// Bytes of a message expiry interval and of a topic alias, with their identifiers.
 const MESSAGE_EXPIRY_LEN: usize = 5;
 const TOPIC_ALIAS_LEN: usize = 3;
 
-/// A PUBLISH without properties: what most clients get, in a few copies.
-#[derive(Debug, Clone, Copy)]
-pub struct PlainPublish<'a> {
-    /// Sent before.
-    pub dup: bool,
-    /// 0, 1 or 2.
-    pub qos: QoS,
-    /// RETAIN.
-    pub retain: bool,
-    /// For QoS 1 and 2.
-    pub packet_id: Option<PacketId>,
-    /// The topic name with its length in front, and the payload.
-    pub body: &'a [u8],
-    /// Bytes of the topic name with its length.
-    pub name_len: usize,
-}
-
-impl PlainPublish<'_> {
-    /// Appends the whole packet, unless it would have more than `max` bytes: whether it did.
-    #[inline]
-    pub fn encode_within(&self, max: usize, protocol: Protocol, out: &mut Vec<u8>) -> bool {
-        let [high, low] = self.packet_id.map_or(0, PacketId::get).to_be_bytes();
-        // What stands between topic name and payload; the 0 is the length of the properties.
-        let between = [high, low, 0];
-        let between = match (self.packet_id.is_some(), protocol.is_v5()) {
-            (true, true) => &between[..],
-            (true, false) => &between[..2],
-            (false, true) => &between[2..],
-            (false, false) => &[],
-        };
-        let remaining_len = self.body.len() + between.len();
-        let header_len = 1 + varint_len(remaining_len);
-        if header_len + remaining_len > max {
-            return false;
-        }
-        out.reserve(header_len + remaining_len);
-        out.push(packet_type::PUBLISH << 4 | flags(self.dup, self.qos, self.retain));
-        put_varint(out, remaining_len);
-        if between.is_empty() {
-            out.extend_from_slice(self.body);
-        } else {
-            let (name, payload) = self.body.split_at(self.name_len);
-            out.extend_from_slice(name);
-            out.extend_from_slice(between);
-            out.extend_from_slice(payload);
-        }
-        true
-    }
-}
-
-fn flags(dup: bool, qos: QoS, retain: bool) -> u8 {
+pub(super) fn flags(dup: bool, qos: QoS, retain: bool) -> u8 {
     let flag = |set, bit| if set { bit } else { 0 };
     flag(dup, DUP) | qos.bits() << 1 | flag(retain, RETAIN)
 }
@@ -278,22 +223,6 @@ fn named_or_alias(
     })
 }
 
-impl LastTopic {
-    /// The topic name in `bytes`, or nothing.
-    #[inline]
-    fn check(&mut self, bytes: &[u8]) -> Result<&str, DecodeError> {
-        if bytes.is_empty() {
-            return Ok("");
-        }
-        if self.0.as_bytes() != bytes {
-            let name = topic_name(bytes)?;
-            self.0.clear();
-            self.0.push_str(name);
-        }
-        Ok(&self.0)
-    }
-}
-
 impl<'a> PublishProperties<'a> {
     #[inline]
     fn decode(body: &mut Reader<'a>, protocol: Protocol) -> Result<Self, DecodeError> {
@@ -372,36 +301,6 @@ mod tests {
         assert_eq!(bytes(&head, Protocol::V5), expected);
         assert_eq!(head.packet_len(Protocol::V311), 12);
         assert_eq!(head.packet_len(Protocol::V5), 31);
-    }
-
-    #[test]
-    fn a_plain_publish_is_one_without_properties() {
-        let body = b"\0\x05topicpayload";
-        for (qos, packet_id) in [(QoS::AtMostOnce, None), (QoS::AtLeastOnce, PacketId::new(0x0102))]
-        {
-            let plain =
-                PlainPublish { dup: false, qos, retain: true, packet_id, body, name_len: 7 };
-            let head = PublishHead {
-                dup: false,
-                qos,
-                retain: true,
-                topic: b"topic",
-                packet_id,
-                message_expiry_secs: None,
-                topic_alias: None,
-                subscription_ids: &SubscriptionIds::None,
-                passed_on: &[],
-                payload_len: 7,
-            };
-            for protocol in [Protocol::V31, Protocol::V311, Protocol::V5] {
-                let expected = [&bytes(&head, protocol)[..], b"payload"].concat();
-                let mut out = Vec::new();
-                assert!(!plain.encode_within(expected.len() - 1, protocol, &mut out));
-                assert!(out.is_empty());
-                assert!(plain.encode_within(expected.len(), protocol, &mut out));
-                assert_eq!(out, expected);
-            }
-        }
     }
 
     #[test]

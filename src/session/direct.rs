@@ -66,7 +66,7 @@ impl Direct {
         }
     }
 
-    /// Leaves its room to others if it needs none. Whoever empties it owes that.
+    /// Leaves its room to others if nothing waits. Whoever empties it owes that.
     pub fn leave_room(&mut self, spare: &mut Rooms<Unacknowledged>) {
         if self.waiting.is_empty() && self.waiting.capacity() > 0 {
             spare.keep(std::mem::take(&mut self.waiting));

@@ -84,13 +84,15 @@ impl Outbound {
         let arrival = self.take_arrival();
         self.shared += u32::from(group.is_some());
         let subscription_ids = subscription_ids.clone();
-        self.ring.take_room(&mut spare.ring);
         let number = self.ring.take_number();
         let state = State::Queued(message);
         let entry = Entry { number, state, qos, retain, subscription_ids, gate, arrival, group };
         match &mut self.paged {
             Some(paged) => paged.push(entry),
-            None => self.append(entry),
+            None => {
+                self.ring.take_room(&mut spare.ring);
+                self.append(entry);
+            }
         }
         Ok(Offered { number, dropped })
     }
@@ -118,10 +120,11 @@ impl Outbound {
             self.direct.push(Unacknowledged { message, gate, arrival, apart });
             offered.queued += 1;
         }
+        self.leave_room(spare);
         offered
     }
 
-    /// Leaves the room of what was sent to others: owed after [`Self::poll`].
+    /// Leaves the room of what was sent, if nothing waits, to others: owed after [`Self::poll`].
     pub fn leave_room(&mut self, spare: &mut SpareRoom) {
         self.direct.leave_room(&mut spare.direct);
     }

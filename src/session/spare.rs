@@ -20,6 +20,8 @@ pub(super) struct Rooms<T> {
 
 /// Bytes of room that are kept for messages of QoS 0, and for the others.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The largest room that is kept, in messages: whoever gets it may need it for one.
+const ROOM_MAX: usize = 128;
 
 impl SpareRoom {
     /// Gives half of it back. To be called from time to time.
@@ -39,10 +41,11 @@ impl<T> Rooms<T> {
         room
     }
 
-    /// Keeps the room of an empty queue, unless enough is kept.
+    /// Keeps the room of an empty queue, unless it is large or enough is kept.
     pub fn keep(&mut self, room: VecDeque<T>) {
         let kept = self.entries + room.capacity();
-        if room.capacity() > 0 && room.is_empty() && kept <= Self::ENTRIES_MAX {
+        let is_fit = room.is_empty() && (1..=ROOM_MAX).contains(&room.capacity());
+        if is_fit && kept <= Self::ENTRIES_MAX {
             self.entries = kept;
             self.rooms.push(room);
         }
@@ -69,14 +72,20 @@ mod tests {
 
     #[test]
     fn room_is_kept_for_the_next_up_to_its_limit() {
-        let mut rooms = Rooms::<[u8; 1024]>::default();
-        let half = Rooms::<[u8; 1024]>::ENTRIES_MAX / 2;
+        let mut rooms = Rooms::<[u8; BYTES_MAX / 256]>::default();
 
-        rooms.keep(VecDeque::with_capacity(half));
-        rooms.keep(VecDeque::with_capacity(half));
+        rooms.keep(VecDeque::with_capacity(ROOM_MAX));
+        rooms.keep(VecDeque::with_capacity(ROOM_MAX));
         rooms.keep(VecDeque::with_capacity(1));
 
-        assert_eq!([rooms.take().capacity(), rooms.take().capacity()], [half, half]);
+        assert_eq!([rooms.take().capacity(), rooms.take().capacity()], [ROOM_MAX; 2]);
+        assert_eq!(rooms.take().capacity(), 0);
+    }
+
+    #[test]
+    fn large_room_is_not_kept() {
+        let mut rooms = Rooms::<u8>::default();
+        rooms.keep(VecDeque::with_capacity(ROOM_MAX + 1));
         assert_eq!(rooms.take().capacity(), 0);
     }
 

@@ -3,6 +3,7 @@
 
 mod backlog;
 mod bounds;
+mod bursts;
 #[path = "../common/mod.rs"]
 mod common;
 mod delivery;

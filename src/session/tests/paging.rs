@@ -300,9 +300,8 @@ fn what_an_earlier_process_may_have_sent_does_not_make_way() {
     offer(&mut outbound, "4", 1);
 
     let dropped: Vec<_> = (5..8)
-        .flat_map(|number| {
-            outbound.queue(&new(&number.to_string(), 1), limits).expect("room").dropped
-        })
+        .map(|number| outbound.queue(&new(&number.to_string(), 1), limits).expect("room"))
+        .flat_map(|offered| offered.dropped)
         .collect();
 
     assert_eq!(dropped, [3, 4, 5]);
@@ -351,9 +350,7 @@ fn drain_with(
 ) -> Vec<String> {
     let mut sent = Vec::new();
     loop {
-        while let Some(Outgoing::Publish(delivery)) =
-            outbound.poll_next(&context(), &mut Vec::new())
-        {
+        while let Some(Outgoing::Publish(delivery)) = poll(outbound) {
             sent.push(String::from_utf8_lossy(delivery.message.payload()).into_owned());
             if let Some(id) = answer(&delivery) {
                 outbound.puback(id).expect("in flight");
