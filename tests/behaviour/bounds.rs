@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use fulmar::codec::{FILTERS_MAX, Packet, Subscribe, SubscribeFilter, Unsubscribe};
 use fulmar::request::Request;
 
-use fulmar::types::{ReasonCode, SubscriptionOptions};
+use fulmar::types::{InboundId, Message, MessageHead, ReasonCode, SubscriptionOptions};
 
-use crate::common::{Client, V5, V311, World, packet_id};
+use crate::common::{AtLeastOnce, Client, V5, V311, World, packet_id};
 use crate::rig::{BUDGET, Rig, subscribe};
 
 #[test]
@@ -32,6 +32,28 @@ fn long_answers_make_a_client_read_earlier() {
 
     rig.request(id, &mut requests);
     assert_eq!(requests.len(), 2, "two answers of 128 reasons are as good as six");
+
+    rig.poll(id, BUDGET);
+    rig.request(id, &mut requests);
+    assert_eq!(requests.len(), 0);
+}
+
+#[test]
+fn a_burst_of_one_topic_makes_a_client_read_no_later() {
+    let mut rig = Rig::with(|settings| settings.replies_max = 4);
+    let id = rig.connect("deaf", 0);
+    rig.poll(id, BUDGET);
+    let head = MessageHead { qos: AtLeastOnce, ..MessageHead::default() };
+    let message = Message::new(head, "t", &[], b"");
+    let publish = |id| Request::Publish {
+        id: Some(InboundId(packet_id(id))),
+        dup: false,
+        message: message.clone(),
+    };
+    let mut requests: VecDeque<_> = (1..=6).map(publish).collect();
+
+    rig.request(id, &mut requests);
+    assert_eq!(requests.len(), 2, "four have answers that wait");
 
     rig.poll(id, BUDGET);
     rig.request(id, &mut requests);
