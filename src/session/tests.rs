@@ -2,6 +2,7 @@ mod dropping;
 mod paging;
 mod reserving;
 mod restored;
+mod spare;
 
 use super::*;
 use crate::request::{Delivery, Outgoing};
@@ -16,22 +17,6 @@ fn messages_go_out_in_the_order_of_their_arrival_whatever_their_qos() {
         offer(&mut outbound, payload, qos);
     }
     assert_eq!(sent(&mut outbound), ["a", "b", "c", "d"]);
-}
-
-#[test]
-fn a_queue_that_a_burst_has_left_empty_leaves_its_room() {
-    let (mut outbound, mut spare) = (Outbound::default(), SpareRoom::default());
-    for qos in [0, 1] {
-        offer(&mut outbound, "a", qos);
-    }
-    let (_, ack) = (poll(&mut outbound), publish(&mut outbound).id.expect("QoS 1"));
-
-    outbound.handle_puback(ack).expect("in flight");
-    outbound.trim_into(&mut spare);
-    outbound.leave_room(&mut spare);
-
-    assert!(spare.direct.take().capacity() > 0);
-    assert!(spare.ring.take().capacity() > 0);
 }
 
 /// `[MQTT-3.3.4-9]`; QoS 0 is not held against the receive maximum.
