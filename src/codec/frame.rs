@@ -18,6 +18,11 @@ impl Frame<'_> {
     pub fn is_publish(&self) -> bool {
         self.first >> 4 == packet_type::PUBLISH
     }
+
+    /// Whether it has the DUP flag, if it is a PUBLISH.
+    pub fn is_dup(&self) -> bool {
+        self.first & super::publish::DUP != 0
+    }
 }
 
 /// The packet at the start of `bytes`.

@@ -16,8 +16,6 @@ pub struct PlainPublish<'a> {
     pub packet_id: Option<PacketId>,
     /// The topic name with its length in front, and the payload.
     pub body: &'a [u8],
-    /// Bytes of the topic name with its length.
-    pub name_len: usize,
 }
 
 impl PlainPublish<'_> {
@@ -44,7 +42,8 @@ impl PlainPublish<'_> {
         if between.is_empty() {
             out.extend_from_slice(self.body);
         } else {
-            let (name, payload) = self.body.split_at(self.name_len);
+            let name_len = self.body.first_chunk().map_or(0, |len| u16::from_be_bytes(*len));
+            let (name, payload) = self.body.split_at(2 + usize::from(name_len));
             out.extend_from_slice(name);
             out.extend_from_slice(between);
             out.extend_from_slice(payload);
@@ -64,8 +63,7 @@ mod tests {
         let body = b"\0\x05topicpayload";
         for (qos, packet_id) in [(QoS::AtMostOnce, None), (QoS::AtLeastOnce, PacketId::new(0x0102))]
         {
-            let plain =
-                PlainPublish { dup: false, qos, retain: true, packet_id, body, name_len: 7 };
+            let plain = PlainPublish { dup: false, qos, retain: true, packet_id, body };
             let head = PublishHead {
                 dup: false,
                 qos,

@@ -1,11 +1,12 @@
 //! The packets of a connected client: what is legal becomes a [`Request`].
 
 use super::aliases::InboundAliases;
+use super::inputs::Casting;
 use super::{Connection, Ended, Farewell, Fault, Input, Inputs, Limits, Link, State, filters};
-use crate::codec::{Disconnect, Frame, LastTopic, Packet, PlainAck, Publish};
+use crate::codec::{Beginning, Disconnect, Frame, Packet, PlainAck, Publish};
 use crate::request::Request;
 use crate::types::{
-    InboundId, Message, MessageHead, OutboundId, Protocol, ReasonCode, SubscriptionIds, Timestamp,
+    InboundId, MessageHead, Mould, OutboundId, Protocol, ReasonCode, SubscriptionIds, Timestamp,
 };
 
 impl Connection {
@@ -65,19 +66,30 @@ impl Connection {
 }
 
 /// What the packets ask for that nearly all packets are, PUBLISH and acknowledgements that say nothing but
-/// yes; `None` for others. They are spared the way that those go.
+/// yes; `None` for others. They are spared the way that those go. `before` is how the last PUBLISH began,
+/// if messages that begin so are cast in the mould.
 #[inline]
-pub(super) fn usual(
-    frame: Frame<'_>,
+pub(super) fn usual<'a>(
+    frame: Frame<'a>,
     protocol: Protocol,
     link: &mut Link,
     limits: &Limits,
     now: Timestamp,
-    last: &mut LastTopic,
+    before: &mut Option<Beginning<'a>>,
+    casting: &mut Casting,
 ) -> Result<Option<Request>, Fault> {
+    if let Some((id, payload)) = before.as_ref().and_then(|before| before.rest_of(frame)) {
+        let (id, message) = (id.map(InboundId), casting.mould.cast(payload));
+        return Ok(Some(Request::Publish { id, dup: frame.is_dup(), message }));
+    }
     if frame.is_publish() {
-        let packet = Publish::decode(frame, protocol, last)?;
-        return publish(&packet, protocol, link, limits, now).map(Some);
+        let packet = Publish::decode(frame, protocol, &mut casting.topic)?;
+        let request = publish(&packet, protocol, link, limits, now, &mut casting.mould)?;
+        // Whether a payload is UTF-8 as claimed is found out about each.
+        let is_cast = request.as_publish().is_some() && !packet.properties.payload_is_utf8;
+        let begins = || Beginning::of(frame, packet.qos, packet.payload.len());
+        *before = is_cast.then(begins).flatten();
+        return Ok(Some(request));
     }
     let Some(ack) = PlainAck::decode(&frame) else { return Ok(None) };
     link.check_turn()?;
@@ -90,7 +102,8 @@ pub(super) fn usual(
     }))
 }
 
-/// PUBLISH, of all packets the one that [`Connection::handle_packet`] does not see.
+/// PUBLISH, of all packets the one that [`Connection::handle_packet`] does not see. If it asks for a
+/// message to be published, the mould is that of the message.
 #[inline]
 fn publish(
     packet: &Publish<'_>,
@@ -98,6 +111,7 @@ fn publish(
     link: &mut Link,
     limits: &Limits,
     now: Timestamp,
+    mould: &mut Mould,
 ) -> Result<Request, Fault> {
     link.check_turn()?;
     check_publish(packet, limits)?;
@@ -115,8 +129,8 @@ fn publish(
     }
     let expires_at = MessageHead::expiry(now, packet.properties.message_expiry_secs);
     let head = MessageHead { qos: packet.qos, retain: packet.retain, expires_at };
-    let message = Message::new(head, name, &packet.properties.passed_on, packet.payload);
-    Ok(Request::Publish { id, dup: packet.dup, message })
+    mould.set(head, name, &packet.properties.passed_on);
+    Ok(Request::Publish { id, dup: packet.dup, message: mould.cast(packet.payload) })
 }
 
 #[inline]

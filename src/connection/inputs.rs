@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use super::Input;
 use crate::codec::LastTopic;
 use crate::request::Request;
+use crate::types::Mould;
 
 /// What a connection makes of the bytes it receives, in order.
 ///
@@ -12,8 +13,18 @@ pub struct Inputs {
     pub(super) requests: VecDeque<Request>,
     /// All else, each with the number of requests in front of it.
     others: VecDeque<(usize, Input)>,
-    pub(super) topic: LastTopic,
+    pub(super) casting: Casting,
 }
+
+/// What making messages of PUBLISH packets takes.
+#[derive(Debug, Default)]
+pub(super) struct Casting {
+    pub topic: LastTopic,
+    pub mould: Mould,
+}
+
+/// Bytes that are kept for what the messages of a burst have in common.
+const MOULD_BYTES_KEPT: usize = 64 * 1024;
 
 impl Inputs {
     /// Puts `input` last.
@@ -61,5 +72,6 @@ impl Inputs {
     pub fn shrink_to(&mut self, entries: usize) {
         self.requests.shrink_to(entries);
         self.others.shrink_to(entries);
+        self.casting.mould.shrink_to(MOULD_BYTES_KEPT);
     }
 }

@@ -204,10 +204,11 @@ impl Connection {
         let (Some(protocol), State::Connected(link)) = (self.protocol, &mut self.state) else {
             return Ok(0);
         };
-        let limit = self.limits.packet_bytes_max();
-        let mut taken = 0;
+        let (limits, limit) = (&*self.limits, self.limits.packet_bytes_max());
+        let (mut taken, mut before) = (0, None);
         while let Ok(Some(frame)) = frame_of(protocol, &bytes[taken..], limit) {
-            let request = inbound::usual(frame, protocol, link, &self.limits, now, &mut out.topic)?;
+            let casting = &mut out.casting;
+            let request = inbound::usual(frame, protocol, link, limits, now, &mut before, casting)?;
             let Some(request) = request else { break };
             out.requests.push_back(request);
             self.reported = 0;

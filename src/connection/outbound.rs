@@ -28,28 +28,19 @@ impl Connection {
         let (State::Connected(link) | State::Leaving { link, .. }) = &mut self.state else {
             return;
         };
-        let plain = plain_ack(outgoing, protocol);
-        if let (Some(ack), true) = (plain, link.packet_bytes_max() >= PlainAck::LEN) {
-            return ack.encode(&mut output.bytes);
-        }
-        let packet = match *outgoing {
-            Outgoing::Publish(ref delivery) => {
-                return link.write_publish(delivery, protocol, &self.limits, now, output);
+        match outgoing {
+            Outgoing::Publish(delivery) => {
+                link.write_publish(delivery, protocol, &self.limits, now, output);
             }
-            Outgoing::ConnAck(ref decided) => return self.accept_connect(decided, output),
-            Outgoing::Close { reason, why } => return self.end(reason, why, output),
-            Outgoing::PubAck { id, reason } => Packet::PubAck(Ack::new(id.0, reason)),
-            Outgoing::PubRec { id, reason } => Packet::PubRec(Ack::new(id.0, reason)),
-            Outgoing::PubRel { id, reason } => Packet::PubRel(Ack::new(id.0, reason)),
-            Outgoing::PubComp { id, reason } => Packet::PubComp(Ack::new(id.0, reason)),
-            Outgoing::SubAck { id, ref reasons } => suback(id.0, reasons.clone()),
-            Outgoing::UnsubAck { id, ref reasons } => unsuback(id.0, reasons.clone()),
-            Outgoing::PingResp => Packet::PingResp,
-        };
-        if !link.write(&packet, protocol, output) {
-            // It would wait for this answer for ever.
-            let why = "the answer is larger than the packets that the client takes";
-            self.end(ReasonCode::PacketTooLarge, why, output);
+            Outgoing::ConnAck(decided) => self.accept_connect(decided, output),
+            Outgoing::Close { reason, why } => self.end(*reason, why, output),
+            answer => {
+                if !link.write_answer(answer, protocol, output) {
+                    // It would wait for this answer for ever.
+                    let why = "the answer is larger than the packets that the client takes";
+                    self.end(ReasonCode::PacketTooLarge, why, output);
+                }
+            }
         }
     }
 
@@ -102,6 +93,16 @@ impl Link {
         fits
     }
 
+    /// As [`Self::write`], for what answers a packet of the client.
+    fn write_answer(&self, answer: &Outgoing, protocol: Protocol, output: &mut Output) -> bool {
+        let plain = plain_ack(answer, protocol);
+        if let (Some(ack), true) = (plain, self.packet_bytes_max() >= PlainAck::LEN) {
+            ack.encode(&mut output.bytes);
+            return true;
+        }
+        packet_of(answer).is_none_or(|packet| self.write(&packet, protocol, output))
+    }
+
     fn packet_bytes_max(&self) -> usize {
         PACKET_LEN_MAX.min(self.maximum_packet_size as usize)
     }
@@ -143,16 +144,16 @@ impl Link {
     fn plain<'a>(&self, delivery: &'a Delivery, protocol: Protocol) -> Option<PlainPublish<'a>> {
         let message = &delivery.message;
         let body = message.plain_body().filter(|body| body.len() < PLAIN_BODY_MAX)?;
-        let is_plain = self.topic_alias_maximum == 0
-            && delivery.subscription_ids == SubscriptionIds::None
-            && message.expires_at().is_none();
-        (is_plain || !protocol.is_v5()).then(|| PlainPublish {
+        let is_plain = !protocol.is_v5()
+            || self.topic_alias_maximum == 0
+                && delivery.subscription_ids == SubscriptionIds::None
+                && message.expires_at().is_none();
+        is_plain.then(|| PlainPublish {
             dup: delivery.dup,
             qos: delivery.qos,
             retain: delivery.retain,
             packet_id: delivery.id.map(|id| id.0),
             body,
-            name_len: 2 + message.topic_bytes().len(),
         })
     }
 
@@ -190,6 +191,20 @@ impl Link {
 fn secs_left(message: &Message, now: Timestamp) -> Option<u32> {
     let left = message.expires_at()?.since(now).as_millis().div_ceil(1000);
     Some(u32::try_from(left).unwrap_or(u32::MAX).max(1))
+}
+
+/// An answer as a packet; `None` for what is none.
+fn packet_of(answer: &Outgoing) -> Option<Packet<'_>> {
+    Some(match *answer {
+        Outgoing::PubAck { id, reason } => Packet::PubAck(Ack::new(id.0, reason)),
+        Outgoing::PubRec { id, reason } => Packet::PubRec(Ack::new(id.0, reason)),
+        Outgoing::PubRel { id, reason } => Packet::PubRel(Ack::new(id.0, reason)),
+        Outgoing::PubComp { id, reason } => Packet::PubComp(Ack::new(id.0, reason)),
+        Outgoing::SubAck { id, ref reasons } => suback(id.0, reasons.clone()),
+        Outgoing::UnsubAck { id, ref reasons } => unsuback(id.0, reasons.clone()),
+        Outgoing::PingResp => Packet::PingResp,
+        Outgoing::Publish(_) | Outgoing::ConnAck(_) | Outgoing::Close { .. } => return None,
+    })
 }
 
 /// `outgoing` as an acknowledgement that says nothing but yes, if it comes to that: before 5.0 none can

@@ -1,4 +1,4 @@
-use super::direct::{Apart, Unacknowledged};
+use super::direct::{Apart, Direct, Unacknowledged};
 use crate::codec::{PACKET_LEN_MAX, PublishHead};
 use crate::request::{Delivery, Outgoing};
 use crate::types::{GroupKey, Lsn, Message, PacketId, Protocol, QoS, SubscriptionIds, Timestamp};
@@ -125,6 +125,35 @@ impl<'a> Pull<'a> {
         self.out.push(Outgoing::Publish(delivery));
     }
 
+    /// Takes messages from the front as long as there is room, and they are plain.
+    pub(super) fn take_plain(
+        &mut self,
+        direct: &mut Direct,
+        is_plain: impl Fn(&Unacknowledged) -> bool,
+    ) {
+        let room = self.end.saturating_sub(self.out.len());
+        let mut count = 0;
+        for next in direct.iter().take(room).take_while(|next| is_plain(next)) {
+            if self.bytes >= self.bytes_max {
+                break;
+            }
+            self.bytes += next.message.len();
+            self.payload_bytes += next.message.payload_len() as u64;
+            count += 1;
+        }
+        self.publishes += count as u64;
+        self.out.extend(direct.take(count).map(|next| {
+            Outgoing::Publish(Delivery {
+                message: next.message,
+                qos: QoS::AtMostOnce,
+                id: None,
+                dup: false,
+                retain: false,
+                subscription_ids: SubscriptionIds::None,
+            })
+        }));
+    }
+
     pub(super) fn push(&mut self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Publish(delivery) => self.publish(delivery),
@@ -223,8 +252,8 @@ impl Context<'_> {
         qos: QoS,
         subscription_ids: &SubscriptionIds,
     ) -> bool {
-        // Most clients set no limit, and most messages are nowhere near that of the protocol.
-        let limited = self.maximum_packet_size != u32::MAX || message.len() > PACKET_LEN_MAX / 2;
+        // Most clients set no limit.
+        let limited = self.maximum_packet_size != u32::MAX || may_be_too_large(message);
         let limit = PACKET_LEN_MAX.min(self.maximum_packet_size as usize);
         limited && self.packet_len(message, qos, subscription_ids) > limit
     }
@@ -244,6 +273,12 @@ impl Context<'_> {
         };
         head.packet_len(self.protocol)
     }
+}
+
+/// Whether the message may be too large for the protocol: most are nowhere near that.
+#[inline]
+pub(super) fn may_be_too_large(message: &Message) -> bool {
+    message.len() > PACKET_LEN_MAX / 2
 }
 
 impl From<Unacknowledged> for NewDelivery {

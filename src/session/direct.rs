@@ -88,6 +88,16 @@ impl Direct {
         Some(delivery)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Unacknowledged> {
+        self.waiting.iter()
+    }
+
+    /// Takes out the first ones.
+    pub fn take(&mut self, count: usize) -> impl Iterator<Item = Unacknowledged> {
+        let bytes = &mut self.bytes;
+        self.waiting.drain(..count).inspect(|delivery| *bytes -= delivery.message.len())
+    }
+
     /// Takes out, in order, those that came through a shared subscription.
     pub fn take_shared(&mut self) -> Vec<Unacknowledged> {
         let all = std::mem::take(&mut self.waiting);

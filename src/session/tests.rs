@@ -1,5 +1,6 @@
 mod dropping;
 mod paging;
+mod pulling;
 mod reserving;
 mod restored;
 mod spare;

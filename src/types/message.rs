@@ -54,24 +54,39 @@ impl Message {
     ///
     /// `topic` is a valid topic name (at most 65,535 bytes); `properties` are encoded as above.
     pub fn new(head: MessageHead, topic: &str, properties: &[u8], payload: &[u8]) -> Self {
+        Self::joined([&Self::fixed(head, topic, properties), topic.as_bytes(), properties, payload])
+    }
+
+    /// What stands in front of topic and properties.
+    pub(super) fn fixed(head: MessageHead, topic: &str, properties: &[u8]) -> [u8; FIXED] {
         let topic_len = u16::try_from(topic.len()).expect("a topic name fits a string");
         let properties_len = u32::try_from(properties.len()).expect("properties fit a packet");
         let expires_at = head.expires_at.unwrap_or(Timestamp::NEVER).0;
-        let total = FIXED + topic.len() + properties.len() + payload.len();
-
-        let mut shared: Arc<[u8]> = std::iter::repeat_n(0, total).collect();
-        let bytes = Arc::get_mut(&mut shared).expect("nobody else has it yet");
-        let (fixed, rest) = bytes.split_at_mut(FIXED);
+        let mut fixed = [0; FIXED];
         fixed[0] = head.qos.bits() | if head.retain { RETAIN } else { 0 };
         fixed[PROPERTIES_LEN..EXPIRES_AT].copy_from_slice(&properties_len.to_be_bytes());
         fixed[EXPIRES_AT..TOPIC_LEN].copy_from_slice(&expires_at.to_be_bytes());
         fixed[TOPIC_LEN..FIXED].copy_from_slice(&topic_len.to_be_bytes());
-        let (to_topic, rest) = rest.split_at_mut(topic.len());
-        let (to_properties, to_payload) = rest.split_at_mut(properties.len());
-        to_topic.copy_from_slice(topic.as_bytes());
-        to_properties.copy_from_slice(properties);
-        to_payload.copy_from_slice(payload);
+        fixed
+    }
+
+    /// A message in the layout above, in parts.
+    pub(super) fn joined<const N: usize>(parts: [&[u8]; N]) -> Self {
+        let total = parts.iter().map(|part| part.len()).sum();
+        let mut shared: Arc<[u8]> = std::iter::repeat_n(0, total).collect();
+        let mut rest = Arc::get_mut(&mut shared).expect("nobody else has it yet");
+        for part in parts {
+            let (place, behind) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = behind;
+        }
         Self(shared)
+    }
+
+    /// A message in the layout above, whole.
+    #[inline]
+    pub(super) fn copied(bytes: &[u8]) -> Self {
+        Self(bytes.into())
     }
 
     /// A message from bytes that [`Self::as_bytes`] gave; `None` if they cannot be such.
@@ -126,7 +141,8 @@ impl Message {
     /// Whether routing has the same to say of it as of `other`: topic, QoS and RETAIN are the same.
     #[inline]
     pub fn goes_as(&self, other: &Self) -> bool {
-        self.0[0] == other.0[0] && self.topic_bytes() == other.topic_bytes()
+        let name = TOPIC_LEN..FIXED + other.topic_len();
+        self.0[0] == other.0[0] && self.0.get(name.clone()) == other.0.get(name)
     }
 
     /// The topic name.
@@ -225,6 +241,25 @@ mod tests {
         let mut qos_3 = bytes.to_vec();
         qos_3[0] = 3;
         assert_eq!(Message::from_bytes(&qos_3), None);
+    }
+
+    #[test]
+    fn messages_of_one_topic_qos_and_retain_go_alike() {
+        let message = |qos, retain, topic, payload: &[u8]| {
+            Message::new(MessageHead { qos, retain, expires_at: None }, topic, &[], payload)
+        };
+        let first = message(QoS::AtLeastOnce, false, "a/b", b"c");
+        assert!(message(QoS::AtLeastOnce, false, "a/b", b"other").goes_as(&first));
+        assert!(message(QoS::AtLeastOnce, false, "a/b", b"").goes_as(&first));
+        for other in [
+            message(QoS::AtMostOnce, false, "a/b", b"c"),
+            message(QoS::AtLeastOnce, true, "a/b", b"c"),
+            message(QoS::AtLeastOnce, false, "a/c", b"c"),
+            message(QoS::AtLeastOnce, false, "a/bc", b""),
+            message(QoS::AtLeastOnce, false, "a", b"/bc"),
+        ] {
+            assert!(!other.goes_as(&first) && !first.goes_as(&other), "{other:?}");
+        }
     }
 
     #[test]

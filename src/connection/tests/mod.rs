@@ -1,6 +1,7 @@
 //! Connections driven through their few functions, with bytes written as bytes.
 
 mod aliases;
+mod bursts;
 mod exchange;
 mod filters;
 mod handshake;

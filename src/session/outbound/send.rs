@@ -1,4 +1,5 @@
 use super::{Apart, Context, Delivery, Dropped, Outbound, Pull, QoS, State, Unacknowledged};
+use crate::session::delivery::may_be_too_large;
 
 impl Outbound {
     /// Passes over what stands at the front of the queues and must not be sent.
@@ -36,6 +37,7 @@ impl Outbound {
         pull: &mut Pull<'_>,
         dropped: &mut Vec<Dropped>,
     ) -> bool {
+        self.pull_plain(context, pull);
         while let Some(next) = self.direct.front() {
             let ids = next.subscription_ids();
             if context.cause_to_drop(&next.message, QoS::AtMostOnce, ids).is_some() {
@@ -51,6 +53,21 @@ impl Outbound {
             self.send_direct().into_iter().for_each(|delivery| pull.publish(delivery));
         }
         true
+    }
+
+    /// Pulls messages of QoS 0 from the front as long as there is nothing to find out about them that
+    /// does not stand in the queue or at the front of the message. They are all looked at before the
+    /// first is moved, so that the memory of many is fetched at a time.
+    fn pull_plain(&mut self, context: &Context, pull: &mut Pull<'_>) {
+        if context.denies.is_some() || context.maximum_packet_size != u32::MAX {
+            return;
+        }
+        pull.take_plain(&mut self.direct, |next| {
+            next.apart.is_none()
+                && next.gate <= context.durable
+                && !next.message.is_expired(context.now)
+                && !may_be_too_large(&next.message)
+        });
     }
 
     /// Pulls where nothing but messages of QoS 1 and 2 waits, up to the first one of which more has to be
