@@ -7,12 +7,12 @@ pub(super) enum Level {
 }
 
 impl Level {
-    pub(super) fn new(text: &str) -> Self {
+    pub(super) fn new(text: &[u8]) -> Self {
         if text.len() > SHORT_MAX {
-            return Self::Long(text.as_bytes().into());
+            return Self::Long(text.into());
         }
         let mut bytes = [0; SHORT_MAX];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        bytes[..text.len()].copy_from_slice(text);
         Self::Short { len: text.len() as u8, bytes }
     }
 
@@ -31,9 +31,9 @@ mod tests {
     #[test]
     fn short_and_long_texts_come_back() {
         for len in [0, 1, SHORT_MAX, SHORT_MAX + 1, 65_535] {
-            let text = "x".repeat(len);
+            let text = vec![b'x'; len];
             let level = Level::new(&text);
-            assert_eq!(level.as_bytes(), text.as_bytes());
+            assert_eq!(level.as_bytes(), text);
             assert_eq!(matches!(level, Level::Short { .. }), len <= SHORT_MAX, "{len} bytes");
         }
     }

@@ -59,7 +59,7 @@ const _: () = assert!(size_of::<Node>() <= 72, "a million subscriptions have a m
 impl Trie {
     pub(super) fn new(hasher: RandomState) -> Self {
         let mut nodes = Slab::new();
-        nodes.insert(Node::new("", NONE));
+        nodes.insert(Node::new(b"", NONE));
         Self { hasher, nodes, edges: HashTable::new() }
     }
 
@@ -70,7 +70,7 @@ impl Trie {
             node = match level {
                 "#" => return Place { node, below: true },
                 "+" => self.make_plus(node),
-                text => self.make_child(node, text),
+                text => self.make_child(node, text.as_bytes()),
             };
         }
         Place { node, below: false }
@@ -83,7 +83,7 @@ impl Trie {
             node = match level {
                 "#" => return Some(Place { node, below: true }),
                 "+" => Some(self.node(node).plus).filter(|plus| *plus != NONE)?,
-                text => self.child(node, text, self.hasher.hash_one(text))?,
+                text => self.child(node, text.as_bytes(), self.level_hash(text.as_bytes()))?,
             };
         }
         Some(Place { node, below: false })
@@ -108,8 +108,8 @@ impl Trie {
         let mut wildcards = !topic::is_reserved(name);
         let mut reached = SmallVec::<[u32; 32]>::from_slice(&[ROOT]);
         let mut next = SmallVec::new();
-        for level in topic::levels(name) {
-            let hash = self.hasher.hash_one(level);
+        for level in name.as_bytes().split(|byte| *byte == b'/') {
+            let hash = self.level_hash(level);
             for &id in &reached {
                 let node = self.node(id);
                 if wildcards {
@@ -139,9 +139,9 @@ impl Trie {
         &self.nodes[id as usize]
     }
 
-    fn child(&self, parent: u32, level: &str, level_hash: u64) -> Option<u32> {
+    fn child(&self, parent: u32, level: &[u8], level_hash: u64) -> Option<u32> {
         let Node { children, lone, .. } = *self.node(parent);
-        let is_it = |child: u32| self.node(child).level.as_bytes() == level.as_bytes();
+        let is_it = |child: u32| self.node(child).level.as_bytes() == level;
         if lone != NONE || children == 0 {
             return Some(lone).filter(|lone| *lone != NONE && is_it(*lone));
         }
@@ -152,8 +152,8 @@ impl Trie {
         edge.map(|edge| edge.child)
     }
 
-    fn make_child(&mut self, parent: u32, level: &str) -> u32 {
-        let level_hash = self.hasher.hash_one(level);
+    fn make_child(&mut self, parent: u32, level: &[u8]) -> u32 {
+        let level_hash = self.level_hash(level);
         if let Some(child) = self.child(parent, level, level_hash) {
             return child;
         }
@@ -166,7 +166,7 @@ impl Trie {
         }
         let lone = std::mem::replace(&mut from.lone, NONE);
         if lone != NONE {
-            self.add_edge(parent, self.level_hash(lone), lone);
+            self.add_edge(parent, self.level_hash(self.node(lone).level.as_bytes()), lone);
         }
         self.add_edge(parent, level_hash, child);
         child
@@ -178,24 +178,23 @@ impl Trie {
     }
 
     fn remove_edge(&mut self, parent: u32, child: u32) {
-        let hash = edge_hash(parent, self.level_hash(child));
+        let hash = edge_hash(parent, self.level_hash(self.node(child).level.as_bytes()));
         let edge = self.edges.find_entry(spread(hash), |edge| edge.child == child);
         edge.ok().expect("a child that is not alone has an edge").remove();
     }
 
-    fn level_hash(&self, id: u32) -> u64 {
-        let level = std::str::from_utf8(self.node(id).level.as_bytes());
-        self.hasher.hash_one(level.expect("made from a text"))
+    fn level_hash(&self, level: &[u8]) -> u64 {
+        self.hasher.hash_one(level)
     }
 
     fn make_plus(&mut self, parent: u32) -> u32 {
         if self.node(parent).plus == NONE {
-            self.nodes[parent as usize].plus = self.add("+", parent);
+            self.nodes[parent as usize].plus = self.add(b"+", parent);
         }
         self.node(parent).plus
     }
 
-    fn add(&mut self, level: &str, parent: u32) -> u32 {
+    fn add(&mut self, level: &[u8], parent: u32) -> u32 {
         let id = u32::try_from(self.nodes.insert(Node::new(level, parent)));
         id.ok().filter(|id| *id != NONE).expect("memory ends before four billion nodes do")
     }
@@ -220,7 +219,7 @@ impl Trie {
 }
 
 impl Node {
-    fn new(level: &str, parent: u32) -> Self {
+    fn new(level: &[u8], parent: u32) -> Self {
         Self {
             level: Level::new(level),
             parent,
