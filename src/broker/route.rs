@@ -14,6 +14,10 @@ pub(super) type Answers = Vec<(InboundId, Lsn)>;
 /// A receiver takes so many further messages in the time of its first, for which all that it has must
 /// be fetched.
 const FURTHER_PER_FIRST: usize = 4;
+/// So many deliveries take the time of a search for the receivers of a topic that is not remembered.
+const SEARCH_WORK: usize = 16;
+/// And so many that of keeping a retained message.
+const RETAIN_WORK: usize = 8;
 
 impl Broker {
     /// PUBLISH: route, record, acknowledge, in that order. With the first of `requests` go those right
@@ -38,7 +42,9 @@ impl Broker {
                 return 1 + work;
             }
         };
+        let searches = self.subscriptions.searches();
         let matches = self.subscriptions.matching(first.topic_bytes());
+        let searched = self.subscriptions.searches() > searches;
         let receivers = matches.direct.len() + matches.groups.len();
         let count_max = if matches.keep_order() { count_within(work_left, receivers) } else { 1 };
         let mut answers = std::mem::take(&mut self.answers);
@@ -57,7 +63,7 @@ impl Broker {
         let gated = answers.drain(..).map(|(packet, taken)| (packet, routed.max(taken)));
         self.acknowledge(id, gated, first.qos(), reason);
         self.answers = answers;
-        work(count, receivers)
+        work(count, receivers) + work_beside(searched, first.retain())
     }
 
     /// How many of `requests`, up to `count_max`, go the way of the first. Takes them as it has been.
@@ -185,6 +191,12 @@ impl Broker {
 /// Work in messages and receivers: `count` messages, at least one, that go to the same receivers.
 fn work(count: usize, receivers: usize) -> usize {
     count + receivers + receivers * (count - 1) / FURTHER_PER_FIRST
+}
+
+/// Work for one message beside its deliveries.
+fn work_beside(searched: bool, retain: bool) -> usize {
+    let search = if searched { SEARCH_WORK } else { 0 };
+    search + if retain { RETAIN_WORK } else { 0 }
 }
 
 /// How many messages `left` is enough for; of several always for one.

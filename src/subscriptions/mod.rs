@@ -28,6 +28,8 @@ pub struct Subscriptions {
     trie: Trie,
     groups: Groups,
     cache: Cache,
+    /// Times that receivers were searched for.
+    searches: u64,
     /// What most topics of a quiet broker come to, shared by them all.
     nobody: Arc<Matches>,
     len: usize,
@@ -42,6 +44,7 @@ impl Subscriptions {
             trie: Trie::new(hasher.clone()),
             groups: Groups::new(hasher.clone()),
             cache: Cache::new(hasher, cache_topics_max),
+            searches: 0,
             nobody: Arc::default(),
             len: 0,
             shared_len: 0,
@@ -90,9 +93,15 @@ impl Subscriptions {
         if let Some(matches) = self.cache.find(topic) {
             return matches;
         }
+        self.searches += 1;
         let matches = self.find(topic);
         self.cache.insert(topic, &matches);
         matches
+    }
+
+    /// How often [`Self::matching`] had to search, because it did not remember the topic.
+    pub fn searches(&self) -> u64 {
+        self.searches
     }
 
     /// Picks the member of a shared subscription that gets a message, and says with which options.

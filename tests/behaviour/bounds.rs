@@ -60,6 +60,25 @@ fn a_burst_of_one_topic_makes_a_client_read_no_later() {
     assert_eq!(requests.len(), 0);
 }
 
+/// A hold is as long as its work: what takes longer than a delivery counts as several.
+#[test]
+fn topics_that_are_not_remembered_and_retained_messages_are_more_work() {
+    let mut rig = Rig::with(|settings| settings.work_max = 30);
+    let id = rig.connect("busy", 0);
+    let left_of_ten = |rig: &mut Rig, topics: [&str; 2], retain| {
+        let head = MessageHead { retain, ..MessageHead::default() };
+        let message = |topic| Message::new(head, topic, &[], b"x");
+        let publish = |topic| Request::Publish { id: None, dup: false, message: message(topic) };
+        let mut requests: VecDeque<_> = topics.into_iter().cycle().take(10).map(publish).collect();
+        rig.request(id, &mut requests);
+        requests.len()
+    };
+
+    assert_eq!(left_of_ten(&mut rig, ["a", "b"], false), 8, "two searches are 34 steps");
+    assert_eq!(left_of_ten(&mut rig, ["a", "b"], false), 0, "ten messages for nobody are 10");
+    assert_eq!(left_of_ten(&mut rig, ["a", "b"], true), 6, "four retained ones are 36");
+}
+
 #[test]
 fn a_packet_with_the_most_filters_is_taken_and_one_more_is_refused() {
     for protocol in [V5, V311] {
