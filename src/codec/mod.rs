@@ -37,7 +37,7 @@ pub use last_topic::LastTopic;
 pub use plain::PlainPublish;
 pub use property::{Property, encode_property, properties};
 pub use publish::{Publish, PublishHead, PublishProperties};
-pub use repeat::Beginning;
+pub use repeat::{Alike, Beginning};
 pub use suback::{SubAck, UnsubAck};
 pub use subscribe::{FILTERS_MAX, Subscribe, SubscribeFilter};
 pub use unsubscribe::Unsubscribe;

@@ -1,4 +1,5 @@
 use super::Frame;
+use super::publish::DUP;
 use crate::types::{PacketId, QoS};
 
 /// How a PUBLISH begins. Another one of the same connection that begins so differs from it in its packet
@@ -13,6 +14,17 @@ pub struct Beginning<'a> {
     properties: &'a [u8],
 }
 
+/// What a PUBLISH has that another one that begins as it does has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alike<'a> {
+    /// For QoS 1 and 2.
+    pub packet_id: Option<PacketId>,
+    /// Any bytes.
+    pub payload: &'a [u8],
+    /// Bytes of the whole packet, header included.
+    pub len: usize,
+}
+
 impl<'a> Beginning<'a> {
     /// That of a valid PUBLISH with a payload of so many bytes.
     pub fn of(frame: Frame<'a>, qos: QoS, payload_len: usize) -> Option<Self> {
@@ -24,19 +36,33 @@ impl<'a> Beginning<'a> {
         Some(Self { first: frame.first, topic, has_id, properties })
     }
 
-    /// Packet id and payload of `frame` if it begins so.
+    /// The packet at the start of `bytes`, if it is whole, begins so and has at most `limit` bytes. A
+    /// remaining length of more than two bytes, or of more than it needs, is left to [`super::frame`].
     #[inline]
-    pub fn rest_of<'b>(&self, frame: Frame<'b>) -> Option<(Option<PacketId>, &'b [u8])> {
-        if frame.first != self.first {
-            return None;
-        }
-        let rest = frame.body.strip_prefix(self.topic)?;
-        if !self.has_id {
-            return Some((None, rest.strip_prefix(self.properties)?));
-        }
-        let (id, rest) = rest.split_first_chunk()?;
-        let id = PacketId::new(u16::from_be_bytes(*id))?;
-        Some((Some(id), rest.strip_prefix(self.properties)?))
+    pub fn next<'b>(&self, bytes: &'b [u8], limit: usize) -> Option<Alike<'b>> {
+        let (start, remaining) = match *bytes {
+            [first, low @ 0..0x80, ..] if first == self.first => (2, usize::from(low)),
+            [first, low, high @ 1..0x80, ..] if first == self.first => {
+                (3, usize::from(low & 0x7f) | usize::from(high) << 7)
+            }
+            _ => return None,
+        };
+        let len = start + remaining;
+        let rest = bytes.get(start..len)?.strip_prefix(self.topic)?;
+        let (packet_id, rest) = match self.has_id {
+            false => (None, rest),
+            true => {
+                let (id, rest) = rest.split_first_chunk()?;
+                (Some(PacketId::new(u16::from_be_bytes(*id))?), rest)
+            }
+        };
+        let payload = rest.strip_prefix(self.properties)?;
+        (len <= limit).then_some(Alike { packet_id, payload, len })
+    }
+
+    /// Whether the packets that begin so have the DUP flag.
+    pub fn is_dup(&self) -> bool {
+        self.first & DUP != 0
     }
 }
 
@@ -59,9 +85,10 @@ mod tests {
         let other = [&[0x32, 14, 0, 1, b't', 0, 9, 4, 3, 0, 1, b'c'][..], b"defg"].concat();
         assert_eq!(rest(&v5, &other, Protocol::V5), Some((PacketId::new(9), &b"defg"[..])));
 
-        let qos_0 = [&[0x30, 6, 0, 1, b't'][..], b"abc"].concat();
         let empty = [0x30, 3, 0, 1, b't'];
-        assert_eq!(rest(&qos_0, &empty, V311), Some((None, &b""[..])));
+        assert_eq!(rest(QOS_0, &empty, V311), Some((None, &b""[..])));
+        let long = [&[0x30, 0x83, 0x02, 0, 1, b't'][..], &[b'x'; 256]].concat();
+        assert_eq!(rest(QOS_0, &long, V311), Some((None, &[b'x'; 256][..])));
     }
 
     #[test]
@@ -77,9 +104,10 @@ mod tests {
             &[0x32, 4, 0, 1, b't', 0],
             &[0x32, 3, 0, 1, b't'],
             &[0x32, 1, 0],
+            &[0x32],
+            &[],
         ] {
-            let header = [&[other[0], (other.len() - 2) as u8][..], &other[2..]].concat();
-            assert_eq!(rest(&first, &header, V311), None, "{other:?}");
+            assert_eq!(rest(&first, other, V311), None, "{other:?}");
         }
         let v5 = [0x30, 5, 0, 1, b't', 0, b'x'];
         let with_properties = [0x30, 9, 0, 1, b't', 4, 3, 0, 1, b'c', b'x'];
@@ -87,20 +115,38 @@ mod tests {
         assert_eq!(rest(&with_properties, &v5, Protocol::V5), None);
     }
 
+    #[test]
+    fn only_whole_packets_within_the_limit_are_taken_and_only_in_their_shortest_form() {
+        let beginning = beginning(QOS_0, V311);
+        let next = |bytes, limit| beginning.next(bytes, limit).map(|alike: Alike<'_>| alike.len);
+
+        let followed = [QOS_0, &[0xc0, 0]].concat();
+        assert_eq!(next(&followed, QOS_0.len()), Some(QOS_0.len()));
+        assert_eq!(next(&followed, QOS_0.len() - 1), None);
+        for cut in 0..QOS_0.len() {
+            assert_eq!(next(&QOS_0[..cut], 100), None, "{cut} bytes");
+        }
+        let padded = [&[0x30, 0x86, 0][..], &QOS_0[2..]].concat();
+        assert_eq!(next(&padded, 100), None);
+    }
+
+    const QOS_0: &[u8] = &[0x30, 6, 0, 1, b't', b'a', b'b', b'c'];
+
+    /// What the second packet has that is not as in the first.
     fn rest<'a>(
         first: &[u8],
         second: &'a [u8],
         protocol: Protocol,
     ) -> Option<(Option<PacketId>, &'a [u8])> {
-        let first = whole(first);
-        let mut last = LastTopic::default();
-        let publish = Publish::decode(first, protocol, &mut last).expect("valid");
-        let beginning =
-            Beginning::of(first, publish.qos, publish.payload.len()).expect("a PUBLISH");
-        beginning.rest_of(whole(second))
+        let alike = beginning(first, protocol).next(second, 1000)?;
+        assert_eq!(alike.len, second.len());
+        Some((alike.packet_id, alike.payload))
     }
 
-    fn whole(bytes: &[u8]) -> Frame<'_> {
-        frame(bytes, 100).expect("legal").expect("whole")
+    fn beginning(bytes: &[u8], protocol: Protocol) -> Beginning<'_> {
+        let whole = frame(bytes, 100).expect("legal").expect("whole");
+        let mut last = LastTopic::default();
+        let publish = Publish::decode(whole, protocol, &mut last).expect("valid");
+        Beginning::of(whole, publish.qos, publish.payload.len()).expect("a PUBLISH")
     }
 }

@@ -66,8 +66,8 @@ impl Connection {
 }
 
 /// What the packets ask for that nearly all packets are, PUBLISH and acknowledgements that say nothing but
-/// yes; `None` for others. They are spared the way that those go. `before` is how the last PUBLISH began,
-/// if messages that begin so are cast in the mould.
+/// yes; `None` for others. They are spared the way that those go. `before` becomes how the last PUBLISH
+/// began, if the messages of those that begin so are cast in the mould.
 #[inline]
 pub(super) fn usual<'a>(
     frame: Frame<'a>,
@@ -78,10 +78,6 @@ pub(super) fn usual<'a>(
     before: &mut Option<Beginning<'a>>,
     casting: &mut Casting,
 ) -> Result<Option<Request>, Fault> {
-    if let Some((id, payload)) = before.as_ref().and_then(|before| before.rest_of(frame)) {
-        let (id, message) = (id.map(InboundId), casting.mould.cast(payload));
-        return Ok(Some(Request::Publish { id, dup: frame.is_dup(), message }));
-    }
     if frame.is_publish() {
         let packet = Publish::decode(frame, protocol, &mut casting.topic)?;
         let request = publish(&packet, protocol, link, limits, now, &mut casting.mould)?;

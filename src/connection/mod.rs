@@ -32,9 +32,9 @@ pub use output::{Output, SHARED_BODY_MIN};
 
 use std::sync::Arc;
 
-use crate::codec::{DecodeError, Frame, decode, frame, frame_v31, frame_v311};
+use crate::codec::{Alike, Beginning, DecodeError, Frame, decode, frame, frame_v31, frame_v311};
 use crate::request::{AuthRequest, Connect, Request};
-use crate::types::{ClientId, Protocol, Timestamp};
+use crate::types::{ClientId, InboundId, Protocol, Timestamp};
 use handshake::Handshake;
 use link::Link;
 
@@ -205,16 +205,25 @@ impl Connection {
             return Ok(0);
         };
         let (limits, limit) = (&*self.limits, self.limits.packet_bytes_max());
-        let (mut taken, mut before) = (0, None);
-        while let Ok(Some(frame)) = frame_of(protocol, &bytes[taken..], limit) {
+        let (mut left, mut before) = (bytes, None::<Beginning<'_>>);
+        loop {
             let casting = &mut out.casting;
+            if let Some(beginning) = &before
+                && let Some(Alike { packet_id, payload, len }) = beginning.next(left, limit)
+            {
+                let (id, message) = (packet_id.map(InboundId), casting.mould.cast(payload));
+                out.requests.push_back(Request::Publish { id, dup: beginning.is_dup(), message });
+                left = &left[len..];
+                continue;
+            }
+            let Ok(Some(frame)) = frame_of(protocol, left, limit) else { break };
             let request = inbound::usual(frame, protocol, link, limits, now, &mut before, casting)?;
             let Some(request) = request else { break };
             out.requests.push_back(request);
             self.reported = 0;
-            taken += frame.len;
+            left = &left[frame.len..];
         }
-        Ok(taken)
+        Ok(bytes.len() - left.len())
     }
 
     fn next_frame<'a>(&self, bytes: &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
