@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use super::Input;
 use crate::codec::LastTopic;
 use crate::request::Request;
-use crate::types::Mould;
+use crate::types::{Message, Mould};
 
 /// What a connection makes of the bytes it receives, in order.
 ///
@@ -66,6 +66,12 @@ impl Inputs {
     pub fn clear(&mut self) {
         self.requests.clear();
         self.others.clear();
+    }
+
+    /// The message has been sent; if nobody else has it, its memory is for one to come.
+    #[inline]
+    pub fn reclaim(&mut self, message: Message) {
+        self.casting.mould.reclaim(message);
     }
 
     /// Keeps room for at most so many.

@@ -89,6 +89,21 @@ impl Message {
         Self(bytes.into())
     }
 
+    /// A message in the layout above, in two parts, in memory of just that length that nobody else has.
+    #[inline]
+    pub(super) fn refilled(mut memory: Arc<[u8]>, start: &[u8], payload: &[u8]) -> Self {
+        let bytes = Arc::get_mut(&mut memory).expect("nobody else has it");
+        let (place, behind) = bytes.split_at_mut(start.len());
+        place.copy_from_slice(start);
+        behind.copy_from_slice(payload);
+        Self(memory)
+    }
+
+    /// What it is held in.
+    pub(super) fn into_shared(self) -> Arc<[u8]> {
+        self.0
+    }
+
     /// A message from bytes that [`Self::as_bytes`] gave; `None` if they cannot be such.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < FIXED || bytes[0] & !0b111 != 0 {

@@ -9,6 +9,7 @@ mod packet_id;
 mod protocol;
 mod qos;
 mod reason;
+mod spent;
 mod subscription;
 mod time;
 pub mod topic;

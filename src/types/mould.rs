@@ -1,3 +1,4 @@
+use super::spent::Spent;
 use super::{Message, MessageHead};
 
 /// What messages are cast in that differ in their payload alone: the rest is put together once for all
@@ -7,6 +8,7 @@ pub struct Mould {
     /// What is the same in all of them, and behind it whatever the last one had.
     bytes: Vec<u8>,
     common: usize,
+    spent: Spent,
 }
 
 /// A payload of up to so many bytes is copied twice: that takes less than the care for memory that is
@@ -27,6 +29,9 @@ impl Mould {
     #[inline]
     pub fn cast(&mut self, payload: &[u8]) -> Message {
         debug_assert!(self.common > 0, "set first");
+        if let Some(spent) = self.spent.take(self.common + payload.len()) {
+            return Message::refilled(spent, &self.bytes[..self.common], payload);
+        }
         if payload.len() > COPIED_TWICE_MAX {
             return Message::joined([&self.bytes[..self.common], payload]);
         }
@@ -35,10 +40,16 @@ impl Mould {
         Message::copied(&self.bytes)
     }
 
+    /// If nobody else has this message, its memory is for one to come.
+    #[inline]
+    pub fn reclaim(&mut self, message: Message) {
+        self.spent.keep(message.into_shared());
+    }
+
     /// Keeps room for at most so many bytes.
     pub fn shrink_to(&mut self, bytes: usize) {
         if self.bytes.capacity() > bytes {
-            *self = Self::default();
+            (self.bytes, self.common) = (Vec::new(), 0);
         }
     }
 }
@@ -62,6 +73,25 @@ mod tests {
                 assert_eq!(mould.cast(payload), Message::new(head, topic, properties, payload));
             }
         }
+    }
+
+    #[test]
+    fn memory_that_is_used_again_holds_the_new_message_alone() {
+        let mut mould = Mould::default();
+        mould.set(MessageHead::default(), "topic", &[]);
+        let kept = mould.cast(b"somebody has it");
+        mould.reclaim(kept.clone());
+        let spent = mould.cast(b"nobody else has");
+        let place = spent.as_bytes().as_ptr();
+        mould.reclaim(spent);
+
+        mould.set(MessageHead::default(), "t", &[]);
+        let again = mould.cast(b"of the same length.");
+
+        let head = MessageHead::default();
+        assert_eq!(again.as_bytes().as_ptr(), place);
+        assert_eq!(again, Message::new(head, "t", &[], b"of the same length."));
+        assert_eq!(kept, Message::new(head, "topic", &[], b"somebody has it"));
     }
 
     #[test]

@@ -111,10 +111,12 @@ impl Side {
     fn pull(&mut self, broker: &mut Broker) -> &[u8] {
         self.output.clear();
         broker.poll_outgoing(self.id, BUDGET, NOW, &mut self.outgoing);
-        for outgoing in &self.outgoing {
-            self.connection.encode(outgoing, NOW, &mut self.output);
+        for outgoing in self.outgoing.drain(..) {
+            self.connection.encode(&outgoing, NOW, &mut self.output);
+            if let Outgoing::Publish(delivery) = outgoing {
+                self.inputs.reclaim(delivery.message);
+            }
         }
-        self.outgoing.clear();
         &self.output.bytes
     }
 }

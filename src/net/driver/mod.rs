@@ -288,8 +288,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn encode(&mut self, scratch: &mut Scratch) {
         let visit = &mut scratch.visit;
-        for outgoing in &visit.outgoing {
-            match outgoing {
+        for outgoing in visit.outgoing.drain(..) {
+            match &outgoing {
                 Outgoing::ConnAck(connack) => self.log_connected(connack.session_present),
                 Outgoing::Close { .. } => {
                     visit.requests.clear();
@@ -297,9 +297,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 _ => {}
             }
-            self.connection.encode(outgoing, visit.now, &mut self.outbox.output);
+            self.connection.encode(&outgoing, visit.now, &mut self.outbox.output);
+            if let Outgoing::Publish(delivery) = outgoing {
+                scratch.inputs.reclaim(delivery.message);
+            }
         }
-        visit.outgoing.clear();
         if let Some(reason) = visit.refused.take() {
             visit.requests.clear();
             self.clear_gate();
