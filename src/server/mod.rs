@@ -222,6 +222,10 @@ async fn say_goodbye(shared: &Shared, grace: Duration) {
     }
 }
 
+/// Sockets of which each thread hears at a time that they can be read. Whoever receives from all of them is
+/// woken behind the last: with more of them what it gets grows out of the processor's cache before.
+const SOCKETS_PER_TURN: usize = 8;
+
 /// One thread does everything where there is one core: handing work to a second one then only
 /// costs.
 fn build_runtime(worker_threads: usize) -> io::Result<Runtime> {
@@ -236,5 +240,5 @@ fn build_runtime(worker_threads: usize) -> io::Result<Runtime> {
     if workers > 1 {
         builder.worker_threads(workers).thread_name("fulmar");
     }
-    builder.enable_all().build()
+    builder.enable_all().max_io_events_per_tick(SOCKETS_PER_TURN * workers).build()
 }
