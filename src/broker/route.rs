@@ -194,7 +194,7 @@ fn work(count: usize, receivers: usize) -> usize {
 }
 
 /// Work for one message beside its deliveries.
-fn work_beside(searched: bool, retain: bool) -> usize {
+pub(super) fn work_beside(searched: bool, retain: bool) -> usize {
     let search = if searched { SEARCH_WORK } else { 0 };
     search + if retain { RETAIN_WORK } else { 0 }
 }

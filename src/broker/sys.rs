@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use super::route::work_beside;
 use super::{Actions, Broker, LockReport, Stats, guard_sys, lock_sys, store_sys};
 use crate::guard::GuardReport;
 use crate::journal::StoreReport;
@@ -117,7 +118,7 @@ impl Broker {
         }
     }
 
-    /// Returns how many receivers it had.
+    /// Returns how much work it was.
     fn publish_sys_value(&mut self, name: &str, value: &str, actions: &mut Actions) -> usize {
         let topic = format!("$SYS/broker/{name}");
         let known = self.retained.get(&topic);
@@ -132,7 +133,7 @@ impl Broker {
         if self.retained.set(message.clone()).is_err() {
             self.stats.dropped.retained_full += 1;
         }
-        self.route(&message, None, Lsn::NONE, actions)
+        work_beside(true, true) + self.route(&message, None, Lsn::NONE, actions)
     }
 
     /// Every value, in Mosquitto's names where it has one.
