@@ -150,6 +150,8 @@ struct Reader {
     /// The beginnings of calls during which other threads made some, by thread; and where their
     /// events go.
     unfinished: BTreeMap<u32, (String, usize)>,
+    /// What each thread received last, if it has done nothing since.
+    received: BTreeMap<u32, usize>,
 }
 
 impl Reader {
@@ -162,6 +164,12 @@ impl Reader {
     }
 
     fn line(&mut self, thread: u32, line: &str) {
+        let (received, before) = (self.received.remove(&thread), self.events.len());
+        if line.starts_with("+++ killed") {
+            // It never looked at that, and what strace saw of it may be older bytes.
+            received.into_iter().for_each(|at| self.events[at] = Event::Nothing);
+            return;
+        }
         if let Some(start) = line.strip_suffix(" <unfinished ...>") {
             if let Some(file) = synced_file(start) {
                 self.events.push(Event::SyncBegun { thread, file });
@@ -183,6 +191,9 @@ impl Reader {
             self.events.push(Event::SyncEnded { thread });
         } else {
             self.events.extend(event(line));
+        }
+        if let Some(Event::Received { .. }) = self.events[before..].last() {
+            self.received.insert(thread, self.events.len() - 1);
         }
     }
 }
@@ -263,4 +274,16 @@ fn unescaped(argument: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).expect("hexadecimal") as u8;
     let pairs = argument.trim_matches('"').as_bytes().chunks_exact(4);
     pairs.map(|pair| digit(pair[2]) * 16 + digit(pair[3])).collect()
+}
+
+#[test]
+fn what_a_thread_received_when_it_was_killed_has_not_come() {
+    let received = r#"7 recvfrom(5, "\x30", 1, 0, NULL, NULL) = 1"#;
+    let killed = "8 +++ killed by SIGKILL +++\n7 +++ killed by SIGKILL +++";
+
+    let at_once = Reader::default().read(&format!("{received}\n{killed}"));
+    let later = Reader::default().read(&format!("{received}\n7 close(5) = 0\n{killed}"));
+
+    assert!(matches!(at_once[..], [Event::Nothing]));
+    assert!(matches!(later[..], [Event::Received { file: 5, .. }, Event::Close { file: 5 }]));
 }
