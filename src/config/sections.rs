@@ -255,6 +255,8 @@ section! {
         user_timeout_ms: u32 = 30_000, within 0..=86_400_000;
         /// Unsent bytes that the kernel takes before the socket counts as full; 0 for no bound.
         notsent_lowat_bytes: u32 = 131_072, within 0..=1_073_741_824;
+        /// Seconds for which the kernel keeps a client that says nothing; 0 to accept it at once.
+        defer_accept_secs: u16 = 1, within 0..=15;
         /// Connections that may wait to be accepted.
         backlog: u32 = 1_024, within 1..=65_535;
     }

@@ -29,9 +29,7 @@ impl Listening {
     ///
     /// Those of the system, which may not know one of the options.
     pub fn tcp(socket: std::net::TcpListener, options: TcpOptions) -> io::Result<Self> {
-        if OPTIONS_ARE_INHERITED {
-            options.apply(&socket)?;
-        }
+        options.apply_to_listener(&socket)?;
         socket.set_nonblocking(true)?;
         Ok(Self::Tcp(TcpListener::from_std(socket)?, options))
     }
@@ -97,6 +95,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use socket2::SockRef;
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
     use crate::net::{Keepalive, bind};
@@ -111,6 +110,7 @@ mod tests {
             }),
             user_timeout: Some(Duration::from_secs(30)),
             notsent_lowat_bytes: Some(131_072),
+            defer_accept_secs: 1,
         };
 
         let (socket, _peer) = pair(options).await;
@@ -137,6 +137,22 @@ mod tests {
         assert!(!found.keepalive().expect("keepalive"));
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_client_that_says_nothing_is_not_accepted_yet() {
+        let options = TcpOptions { defer_accept_secs: 15, ..TcpOptions::default() };
+        let (listener, options) = listening(options);
+        let address = listener.local_addr().expect("bound");
+        let _silent = TcpStream::connect(address).await.expect("connects");
+        let mut speaking = TcpStream::connect(address).await.expect("connects");
+        speaking.write_all(b"?").await.expect("writes");
+
+        let accepted = listener.accept().await.expect("accepts");
+
+        let (accepted, _) = tcp(accepted, options).expect("nothing to report").expect("options");
+        assert_eq!(accepted.peer_addr().ok(), speaking.local_addr().ok());
+    }
+
     #[test]
     fn a_client_that_gave_up_does_not_make_the_others_wait() {
         assert!(concerns_one_connection(&io::ErrorKind::ConnectionAborted.into()));
@@ -144,14 +160,18 @@ mod tests {
         assert!(!concerns_one_connection(&io::Error::from_raw_os_error(24)));
     }
 
-    /// A socket that was accepted with `options`, and the one that connected.
-    async fn pair(options: TcpOptions) -> (TcpStream, TcpStream) {
-        let listener =
-            bind("127.0.0.1:0".parse().expect("address"), false, 1).expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let Ok(Listening::Tcp(listener, options)) = Listening::tcp(listener, options) else {
+    fn listening(options: TcpOptions) -> (TcpListener, TcpOptions) {
+        let socket = bind("127.0.0.1:0".parse().expect("address"), false, 2).expect("a free port");
+        let Ok(Listening::Tcp(listener, options)) = Listening::tcp(socket, options) else {
             panic!("options of this system");
         };
+        (listener, options)
+    }
+
+    /// A socket that was accepted with `options`, and the one that connected.
+    async fn pair(options: TcpOptions) -> (TcpStream, TcpStream) {
+        let (listener, options) = listening(options);
+        let address = listener.local_addr().expect("bound");
         let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
         let accepted = tcp(accepted.expect("accepts"), options).expect("nothing to report");
         (accepted.expect("options of this system").0, connected.expect("connects"))

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use nix::{libc, sys::socket::sockopt::SetStruct};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Whether an accepted socket has the options of the one that listened. Linux copies that one,
 /// which spares each connection up to seven calls of the system.
 pub(super) const OPTIONS_ARE_INHERITED: bool = cfg!(target_os = "linux");
 
-/// What is set on every accepted socket. TCP_NODELAY always is.
+/// What is set on sockets. TCP_NODELAY always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpOptions {
     /// Probes that find out whether a silent peer still exists.
@@ -21,6 +23,9 @@ pub struct TcpOptions {
     /// Unsent bytes above which the socket counts as full; `None` for as many as its buffer holds.
     /// Only on Linux.
     pub notsent_lowat_bytes: Option<u32>,
+    /// How many seconds a client may say nothing before it is accepted all the same; 0 to accept it
+    /// at once. Until then the kernel keeps it, without a socket, and nobody is woken. Only on Linux.
+    pub defer_accept_secs: u16,
 }
 
 /// TCP keep-alive; not the keep alive of MQTT.
@@ -54,7 +59,21 @@ pub fn bind(address: SocketAddr, only_v6: bool, backlog: u32) -> io::Result<std:
 }
 
 impl TcpOptions {
-    /// Sets the options on `socket`.
+    /// Sets what concerns `listener` itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(super) fn apply_to_listener(&self, listener: &std::net::TcpListener) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        nix::sys::socket::setsockopt(listener, DeferAccept, &self.defer_accept_secs.into())?;
+        if OPTIONS_ARE_INHERITED {
+            self.apply(listener)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the options of a connection on `socket`.
     ///
     /// # Errors
     ///
@@ -81,6 +100,20 @@ impl TcpOptions {
         Ok(())
     }
 }
+
+/// TCP_DEFER_ACCEPT. The kernel counts in retransmissions of its SYN-ACK: at 1, 3, 7 … seconds.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy)]
+struct DeferAccept;
+
+#[cfg(target_os = "linux")]
+nix::setsockopt_impl!(
+    DeferAccept,
+    libc::IPPROTO_TCP,
+    libc::TCP_DEFER_ACCEPT,
+    libc::c_int,
+    SetStruct<libc::c_int>
+);
 
 #[cfg(test)]
 mod tests {

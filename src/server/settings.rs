@@ -81,7 +81,7 @@ pub fn setup(
     }
 }
 
-/// What is set on accepted sockets.
+/// What is set on sockets.
 pub fn tcp(tcp: &config::Tcp) -> TcpOptions {
     TcpOptions {
         keepalive: (tcp.keepalive_secs > 0).then(|| Keepalive {
@@ -91,6 +91,7 @@ pub fn tcp(tcp: &config::Tcp) -> TcpOptions {
         }),
         user_timeout: (tcp.user_timeout_ms > 0)
             .then(|| Duration::from_millis(tcp.user_timeout_ms.into())),
+        defer_accept_secs: tcp.defer_accept_secs,
         notsent_lowat_bytes: (tcp.notsent_lowat_bytes > 0).then_some(tcp.notsent_lowat_bytes),
     }
 }
@@ -148,6 +149,7 @@ mod tests {
         let off = config::Tcp {
             keepalive_secs: 0,
             user_timeout_ms: 0,
+            defer_accept_secs: 0,
             notsent_lowat_bytes: 0,
             ..config::Tcp::default()
         };

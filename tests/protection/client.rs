@@ -40,6 +40,13 @@ pub fn socket_from(host: u8, address: SocketAddr) -> std::io::Result<TcpStream> 
     Ok(socket)
 }
 
+/// A socket from there whose client has said so much and no more.
+pub fn begin_from(host: u8, address: SocketAddr, start: &[u8]) -> TcpStream {
+    let mut socket = socket_from(host, address).expect("the kernel accepts");
+    socket.write_all(start).expect("open");
+    socket
+}
+
 /// Whether the broker closes `socket` without a word.
 pub fn is_closed(socket: &mut TcpStream) -> bool {
     match socket.read(&mut [0]) {

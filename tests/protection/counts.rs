@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use crate::broker::Broker;
 use crate::client::{
-    Client, UNAVAILABLE, await_room, await_sys, connect, is_closed, is_refused, socket_from,
+    Client, UNAVAILABLE, await_room, await_sys, begin_from, connect, is_closed, is_refused,
 };
 
 #[test]
@@ -85,26 +85,27 @@ fn behind_a_proxy_each_client_counts_by_its_own_address() {
 }
 
 #[test]
-fn so_many_sockets_may_say_nothing_and_who_has_introduced_itself_is_none_of_them() {
+fn so_many_sockets_may_be_strangers_and_who_has_introduced_itself_is_none_of_them() {
     let broker = Broker::limited("unauthenticated_max = 3\nconnect_timeout_secs = 3600");
     let address = broker.address();
     let mut there = Client::connect(1, address, "there");
-    let mut silent: Vec<TcpStream> =
-        (2..=4).map(|host| socket_from(host, address).expect("accepted")).collect();
+    let late = connect("late", None);
+    let mut strangers: Vec<TcpStream> =
+        (2..=4).map(|host| begin_from(host, address, &late[..1])).collect();
 
     assert!(is_refused(5, address));
     there.ping();
 
-    silent[0].write_all(&connect("late", None)).expect("open");
+    strangers[0].write_all(&late[1..]).expect("open");
     await_room(5, &broker);
 }
 
 #[test]
-fn an_address_has_so_many_silent_sockets() {
+fn an_address_has_so_many_strangers() {
     let limits = "unauthenticated_per_address_max = 2\nconnect_timeout_secs = 3600";
     let broker = Broker::limited(limits);
     let address = broker.address();
-    let _silent = [(); 2].map(|()| socket_from(1, address).expect("accepted"));
+    let _strangers = [(); 2].map(|()| begin_from(1, address, &connect("late", None)[..1]));
 
     assert!(is_refused(1, address));
 
