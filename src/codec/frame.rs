@@ -1,3 +1,4 @@
+use super::publish::DUP;
 use super::reader::{padded_varint, varint};
 use super::{DecodeError, packet_type};
 use crate::types::ReasonCode;
@@ -17,11 +18,6 @@ impl Frame<'_> {
     /// Whether it is a PUBLISH.
     pub fn is_publish(&self) -> bool {
         self.first >> 4 == packet_type::PUBLISH
-    }
-
-    /// Whether it has the DUP flag, if it is a PUBLISH.
-    pub fn is_dup(&self) -> bool {
-        self.first & super::publish::DUP != 0
     }
 }
 
@@ -96,7 +92,7 @@ const RESERVED_FLAGS: DecodeError = DecodeError::malformed(
 /// `[MQTT-3.3.1-2]` and `[MQTT-3.3.1-4]`.
 #[inline]
 fn check_publish_flags(flags: u8) -> Result<(), DecodeError> {
-    match (flags & 0b1000 != 0, flags >> 1 & 0b11) {
+    match (flags & DUP != 0, flags >> 1 & 0b11) {
         (_, 3) => Err(DecodeError::malformed("PUBLISH has QoS 3")),
         (true, 0) => Err(DecodeError::malformed("PUBLISH has DUP with QoS 0")),
         _ => Ok(()),

@@ -42,8 +42,9 @@ impl PlainPublish<'_> {
         if between.is_empty() {
             out.extend_from_slice(self.body);
         } else {
-            let name_len = self.body.first_chunk().map_or(0, |len| u16::from_be_bytes(*len));
-            let (name, payload) = self.body.split_at(2 + usize::from(name_len));
+            let name_len = self.body.first_chunk().expect("a topic name has its length in front");
+            let (name, payload) =
+                self.body.split_at(2 + usize::from(u16::from_be_bytes(*name_len)));
             out.extend_from_slice(name);
             out.extend_from_slice(between);
             out.extend_from_slice(payload);

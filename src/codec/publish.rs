@@ -69,6 +69,7 @@ pub struct PublishHead<'a> {
 }
 
 pub(super) const DUP: u8 = 0b1000;
+pub(super) const QOS: u8 = 0b0110;
 const RETAIN: u8 = 0b0001;
 /// Bytes of a message expiry interval and of a topic alias, with their identifiers.
 const MESSAGE_EXPIRY_LEN: usize = 5;
@@ -175,7 +176,7 @@ impl<'a> Publish<'a> {
         let packet_id = if qos == QoS::AtMostOnce { None } else { Some(body.packet_id()?) };
         let properties = PublishProperties::decode(&mut body, protocol)?;
         Ok(Self {
-            dup: frame.is_dup(),
+            dup: frame.first & DUP != 0,
             qos,
             retain: frame.first & RETAIN != 0,
             topic: named_or_alias(topic, properties.topic_alias, protocol)?,

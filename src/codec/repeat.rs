@@ -1,15 +1,15 @@
 use super::Frame;
-use super::publish::DUP;
-use crate::types::{PacketId, QoS};
+use super::publish::{DUP, QOS};
+use crate::types::PacketId;
 
-/// How a PUBLISH begins. Another one of the same connection that begins so differs from it in its packet
-/// id and payload alone: what was found out about the first holds for both.
+/// How a PUBLISH begins. Another one of the same connection that begins so, with no PUBLISH of another
+/// beginning between them, differs from it in its packet id and payload alone: what was found out about
+/// the first holds for both.
 #[derive(Debug, Clone, Copy)]
 pub struct Beginning<'a> {
     first: u8,
     /// The topic name with its length.
     topic: &'a [u8],
-    has_id: bool,
     /// The section of properties, from 5.0 on.
     properties: &'a [u8],
 }
@@ -27,13 +27,12 @@ pub struct Alike<'a> {
 
 impl<'a> Beginning<'a> {
     /// That of a valid PUBLISH with a payload of so many bytes.
-    pub fn of(frame: Frame<'a>, qos: QoS, payload_len: usize) -> Option<Self> {
+    pub fn of(frame: Frame<'a>, payload_len: usize) -> Option<Self> {
         let name_len = u16::from_be_bytes(*frame.body.first_chunk()?);
         let (topic, rest) = frame.body.split_at_checked(2 + usize::from(name_len))?;
-        let has_id = qos > QoS::AtMostOnce;
-        let rest = if has_id { rest.get(2..)? } else { rest };
+        let rest = if has_id(frame.first) { rest.get(2..)? } else { rest };
         let properties = rest.get(..rest.len().checked_sub(payload_len)?)?;
-        Some(Self { first: frame.first, topic, has_id, properties })
+        Some(Self { first: frame.first, topic, properties })
     }
 
     /// The packet at the start of `bytes`, if it is whole, begins so and has at most `limit` bytes. A
@@ -49,7 +48,7 @@ impl<'a> Beginning<'a> {
         };
         let len = start + remaining;
         let rest = bytes.get(start..len)?.strip_prefix(self.topic)?;
-        let (packet_id, rest) = match self.has_id {
+        let (packet_id, rest) = match has_id(self.first) {
             false => (None, rest),
             true => {
                 let (id, rest) = rest.split_first_chunk()?;
@@ -64,6 +63,12 @@ impl<'a> Beginning<'a> {
     pub fn is_dup(&self) -> bool {
         self.first & DUP != 0
     }
+}
+
+/// Whether the PUBLISH with this first byte has a packet id: those of QoS 1 and 2 (`[MQTT-2.2.1-2]`).
+#[inline]
+fn has_id(first: u8) -> bool {
+    first & QOS != 0
 }
 
 #[cfg(test)]
@@ -147,6 +152,6 @@ mod tests {
         let whole = frame(bytes, 100).expect("legal").expect("whole");
         let mut last = LastTopic::default();
         let publish = Publish::decode(whole, protocol, &mut last).expect("valid");
-        Beginning::of(whole, publish.qos, publish.payload.len()).expect("a PUBLISH")
+        Beginning::of(whole, publish.payload.len()).expect("a PUBLISH")
     }
 }

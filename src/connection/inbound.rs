@@ -81,9 +81,10 @@ pub(super) fn usual<'a>(
     if frame.is_publish() {
         let packet = Publish::decode(frame, protocol, &mut casting.topic)?;
         let request = publish(&packet, protocol, link, limits, now, &mut casting.mould)?;
-        // Whether a payload is UTF-8 as claimed is found out about each.
-        let is_cast = request.as_publish().is_some() && !packet.properties.payload_is_utf8;
-        let begins = || Beginning::of(frame, packet.qos, packet.payload.len());
+        // Whether a payload is UTF-8 as claimed is found out about each, if at all.
+        let is_looked_at = limits.check_payload_format && packet.properties.payload_is_utf8;
+        let is_cast = request.as_publish().is_some() && !is_looked_at;
+        let begins = || Beginning::of(frame, packet.payload.len());
         *before = is_cast.then(begins).flatten();
         return Ok(Some(request));
     }

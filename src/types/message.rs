@@ -73,30 +73,26 @@ impl Message {
     /// A message in the layout above, in parts.
     pub(super) fn joined<const N: usize>(parts: [&[u8]; N]) -> Self {
         let total = parts.iter().map(|part| part.len()).sum();
-        let mut shared: Arc<[u8]> = std::iter::repeat_n(0, total).collect();
-        let mut rest = Arc::get_mut(&mut shared).expect("nobody else has it yet");
+        Self::filled(std::iter::repeat_n(0, total).collect(), parts)
+    }
+
+    /// The same in memory of just that length that nobody else has.
+    #[inline]
+    pub(super) fn filled<const N: usize>(mut memory: Arc<[u8]>, parts: [&[u8]; N]) -> Self {
+        let mut rest = Arc::get_mut(&mut memory).expect("nobody else has it");
         for part in parts {
             let (place, behind) = rest.split_at_mut(part.len());
             place.copy_from_slice(part);
             rest = behind;
         }
-        Self(shared)
+        assert!(rest.is_empty(), "memory of just that length");
+        Self(memory)
     }
 
     /// A message in the layout above, whole.
     #[inline]
     pub(super) fn copied(bytes: &[u8]) -> Self {
         Self(bytes.into())
-    }
-
-    /// A message in the layout above, in two parts, in memory of just that length that nobody else has.
-    #[inline]
-    pub(super) fn refilled(mut memory: Arc<[u8]>, start: &[u8], payload: &[u8]) -> Self {
-        let bytes = Arc::get_mut(&mut memory).expect("nobody else has it");
-        let (place, behind) = bytes.split_at_mut(start.len());
-        place.copy_from_slice(start);
-        behind.copy_from_slice(payload);
-        Self(memory)
     }
 
     /// What it is held in.

@@ -30,7 +30,7 @@ impl Mould {
     pub fn cast(&mut self, payload: &[u8]) -> Message {
         debug_assert!(self.common > 0, "set first");
         if let Some(spent) = self.spent.take(self.common + payload.len()) {
-            return Message::refilled(spent, &self.bytes[..self.common], payload);
+            return Message::filled(spent, [&self.bytes[..self.common], payload]);
         }
         if payload.len() > COPIED_TWICE_MAX {
             return Message::joined([&self.bytes[..self.common], payload]);
@@ -46,7 +46,7 @@ impl Mould {
         self.spent.keep(message.into_shared());
     }
 
-    /// Keeps room for at most so many bytes.
+    /// Keeps room for at most so many bytes of what messages have in common.
     pub fn shrink_to(&mut self, bytes: usize) {
         if self.bytes.capacity() > bytes {
             (self.bytes, self.common) = (Vec::new(), 0);

@@ -24,8 +24,8 @@ impl Spent {
         Some(shared)
     }
 
-    /// Keeps what nobody else has. Where there would be too much of it, none of it has been of use for
-    /// long, and all that was there goes.
+    /// Keeps what nobody else has. Where there would be too much of it, all that was there goes: lengths
+    /// that nobody asks for any more would be in the way for ever.
     #[inline]
     pub fn keep(&mut self, shared: Arc<[u8]>) {
         let len = shared.len();

@@ -9,11 +9,14 @@ proptest! {
 
     /// What is found out about one packet holds for others that begin so, and for no others.
     #[test]
-    fn a_burst_is_what_its_packets_are_one_by_one(some in vec(some_packets(), 1..6)) {
+    fn a_burst_is_what_its_packets_are_one_by_one(
+        some in vec(some_packets(), 1..6),
+        check_payload_format in any::<bool>(),
+    ) {
         for connect in [CONNECT_V311.to_vec(), connect_v5(b"", b"c")] {
             let is_v5 = connect[8] == 5;
             let packets: Vec<_> = some.iter().flat_map(|some| some.packets(is_v5)).collect();
-            let (mut whole, mut apart) = (connected(&connect), connected(&connect));
+            let [mut whole, mut apart] = [(); 2].map(|()| connected(&connect, check_payload_format));
 
             whole.receive(&packets.concat());
             for packet in &packets {
@@ -25,13 +28,9 @@ proptest! {
     }
 }
 
-fn connected(connect: &[u8]) -> Rig {
-    let limits = Limits {
-        topic_alias_maximum: 2,
-        topic_levels_max: 2,
-        check_payload_format: true,
-        ..unlimited()
-    };
+fn connected(connect: &[u8], check_payload_format: bool) -> Rig {
+    let limits =
+        Limits { topic_alias_maximum: 2, topic_levels_max: 2, check_payload_format, ..unlimited() };
     Rig::connected(limits, connect)
 }
 
@@ -49,7 +48,7 @@ enum Any {
 
 // QoS 0, 1 and 2; DUP; RETAIN; 3 is no QoS.
 const FIRST: &[u8] = &[0x30, 0x30, 0x30, 0x32, 0x32, 0x32, 0x34, 0x34, 0x3a, 0x31, 0x36];
-// The third one has too many levels, the last is not valid.
+// `a/b/c` has too many levels, `a/+` is not valid, the last is not valid.
 const TOPICS: &[&[u8]] = &[b"a/b", b"a/b", b"a/b", b"a/c", b"a/b/c", b"", b"a/+"];
 // Expiry, a content type, aliases, and that the payload is UTF-8.
 const PROPERTIES: &[&[u8]] = &[
