@@ -220,10 +220,13 @@ impl Connection {
             let request = inbound::usual(frame, protocol, link, limits, now, &mut before, casting)?;
             let Some(request) = request else { break };
             out.requests.push_back(request);
-            self.reported = 0;
             left = &left[frame.len..];
         }
-        Ok(bytes.len() - left.len())
+        let taken = bytes.len() - left.len();
+        if taken > 0 {
+            self.reported = 0;
+        }
+        Ok(taken)
     }
 
     fn next_frame<'a>(&self, bytes: &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {

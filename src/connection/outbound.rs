@@ -28,19 +28,29 @@ impl Connection {
         let (State::Connected(link) | State::Leaving { link, .. }) = &mut self.state else {
             return;
         };
-        match outgoing {
-            Outgoing::Publish(delivery) => {
-                link.write_publish(delivery, protocol, &self.limits, now, output);
+        if let Some(ack) = plain_ack(outgoing, protocol)
+            && link.packet_bytes_max() >= PlainAck::LEN
+        {
+            return ack.encode(&mut output.bytes);
+        }
+        let answer = match *outgoing {
+            Outgoing::Publish(ref delivery) => {
+                return link.write_publish(delivery, protocol, &self.limits, now, output);
             }
-            Outgoing::ConnAck(decided) => self.accept_connect(decided, output),
-            Outgoing::Close { reason, why } => self.end(*reason, why, output),
-            answer => {
-                if !link.write_answer(answer, protocol, output) {
-                    // It would wait for this answer for ever.
-                    let why = "the answer is larger than the packets that the client takes";
-                    self.end(ReasonCode::PacketTooLarge, why, output);
-                }
-            }
+            Outgoing::ConnAck(ref decided) => return self.accept_connect(decided, output),
+            Outgoing::Close { reason, why } => return self.end(reason, why, output),
+            Outgoing::PubAck { id, reason } => Packet::PubAck(Ack::new(id.0, reason)),
+            Outgoing::PubRec { id, reason } => Packet::PubRec(Ack::new(id.0, reason)),
+            Outgoing::PubRel { id, reason } => Packet::PubRel(Ack::new(id.0, reason)),
+            Outgoing::PubComp { id, reason } => Packet::PubComp(Ack::new(id.0, reason)),
+            Outgoing::SubAck { id, ref reasons } => suback(id.0, reasons.clone()),
+            Outgoing::UnsubAck { id, ref reasons } => unsuback(id.0, reasons.clone()),
+            Outgoing::PingResp => Packet::PingResp,
+        };
+        if !link.write(&answer, protocol, output) {
+            // It would wait for this answer for ever.
+            let why = "the answer is larger than the packets that the client takes";
+            self.end(ReasonCode::PacketTooLarge, why, output);
         }
     }
 
@@ -91,16 +101,6 @@ impl Link {
             output.bytes.truncate(start);
         }
         fits
-    }
-
-    /// As [`Self::write`], for what answers a packet of the client.
-    fn write_answer(&self, answer: &Outgoing, protocol: Protocol, output: &mut Output) -> bool {
-        let plain = plain_ack(answer, protocol);
-        if let (Some(ack), true) = (plain, self.packet_bytes_max() >= PlainAck::LEN) {
-            ack.encode(&mut output.bytes);
-            return true;
-        }
-        packet_of(answer).is_none_or(|packet| self.write(&packet, protocol, output))
     }
 
     fn packet_bytes_max(&self) -> usize {
@@ -193,22 +193,9 @@ fn secs_left(message: &Message, now: Timestamp) -> Option<u32> {
     Some(u32::try_from(left).unwrap_or(u32::MAX).max(1))
 }
 
-/// An answer as a packet; `None` for what is none.
-fn packet_of(answer: &Outgoing) -> Option<Packet<'_>> {
-    Some(match *answer {
-        Outgoing::PubAck { id, reason } => Packet::PubAck(Ack::new(id.0, reason)),
-        Outgoing::PubRec { id, reason } => Packet::PubRec(Ack::new(id.0, reason)),
-        Outgoing::PubRel { id, reason } => Packet::PubRel(Ack::new(id.0, reason)),
-        Outgoing::PubComp { id, reason } => Packet::PubComp(Ack::new(id.0, reason)),
-        Outgoing::SubAck { id, ref reasons } => suback(id.0, reasons.clone()),
-        Outgoing::UnsubAck { id, ref reasons } => unsuback(id.0, reasons.clone()),
-        Outgoing::PingResp => Packet::PingResp,
-        Outgoing::Publish(_) | Outgoing::ConnAck(_) | Outgoing::Close { .. } => return None,
-    })
-}
-
 /// `outgoing` as an acknowledgement that says nothing but yes, if it comes to that: before 5.0 none can
 /// say anything else.
+#[inline]
 fn plain_ack(outgoing: &Outgoing, protocol: Protocol) -> Option<PlainAck> {
     let (ack, reason) = match *outgoing {
         Outgoing::PubAck { id, reason } => (PlainAck::PubAck(id.0), reason),

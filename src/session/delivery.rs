@@ -119,10 +119,15 @@ impl<'a> Pull<'a> {
 
     #[inline]
     pub(super) fn publish(&mut self, delivery: Delivery) {
-        self.bytes += delivery.message.len();
-        self.publishes += 1;
-        self.payload_bytes += delivery.message.payload_len() as u64;
+        self.count(&delivery.message);
         self.out.push(Outgoing::Publish(delivery));
+    }
+
+    #[inline]
+    fn count(&mut self, message: &Message) {
+        self.bytes += message.len();
+        self.publishes += 1;
+        self.payload_bytes += message.payload_len() as u64;
     }
 
     /// Takes messages from the front as long as there is room, and they are plain.
@@ -137,11 +142,9 @@ impl<'a> Pull<'a> {
             if self.bytes >= self.bytes_max {
                 break;
             }
-            self.bytes += next.message.len();
-            self.payload_bytes += next.message.payload_len() as u64;
+            self.count(&next.message);
             count += 1;
         }
-        self.publishes += count as u64;
         self.out.extend(direct.take(count).map(|next| {
             Outgoing::Publish(Delivery {
                 message: next.message,
