@@ -43,11 +43,15 @@ proptest! {
             prop_assert!(queued.gate <= context.durable);
             prop_assert!(!sent.message.is_expired(context.now));
             prop_assert!(!denying || !denies(sent.message.topic()));
-            prop_assert!(large || sent.message.payload_len() <= 30);
+            // Two bytes of header, two of the topic's length; the context is of 3.1.1.
+            let head_len = 4 + sent.message.topic().len() + if sent.id.is_some() { 2 } else { 0 };
+            prop_assert!(large || head_len + sent.message.payload_len() <= 30);
             prop_assert_eq!((&sent.message, sent.qos), (&queued.message, queued.qos));
             prop_assert_eq!(sent.retain, queued.retain);
             prop_assert_eq!(&sent.subscription_ids, &queued.subscription_ids);
         }
+        let payload_lens = pulled.0.iter().map(|sent| published(sent).message.payload_len());
+        prop_assert_eq!(pulled.2, payload_lens.sum::<usize>() as u64);
         prop_assert_eq!(pulled.1, pulled.0.len() as u64);
         prop_assert_eq!(pulled.0.len() + pulled.3.len() + together.queued(), deliveries.len());
         prop_assert_eq!(pulled, pull_all(&mut single, &context, (1, usize::MAX)));
