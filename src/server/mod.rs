@@ -222,8 +222,9 @@ async fn say_goodbye(shared: &Shared, grace: Duration) {
     }
 }
 
-/// Sockets of which each thread hears at a time that they can be read. Whoever receives from all of them is
-/// woken behind the last: with more of them what it gets grows out of the processor's cache before.
+/// Sockets, for each thread, of which whichever thread asks hears at a time that they are ready. Whoever
+/// receives from all of them is woken behind the last: with more of them what it gets grows out of the
+/// processor's cache before.
 const SOCKETS_PER_TURN: usize = 8;
 
 /// One thread does everything where there is one core: handing work to a second one then only
