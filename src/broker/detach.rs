@@ -133,7 +133,7 @@ impl Broker {
     }
 
     /// Publishes the will, if the session still has one, and forgets it (`[MQTT-3.1.2-10]`).
-    /// Returns how many receivers it had.
+    /// Returns how much work it was.
     pub(super) fn publish_will(
         &mut self,
         key: SessionKey,
@@ -185,7 +185,7 @@ impl Broker {
         now: Timestamp,
         actions: &mut Actions,
     ) -> usize {
-        let receivers = self.publish_will(key, now, actions);
+        let will = self.publish_will(key, now, actions);
         let filters = std::mem::take(&mut self.sessions[key].subscriptions);
         for (filter, _) in filters.iter() {
             self.subscriptions.unsubscribe(key, filter);
@@ -204,6 +204,6 @@ impl Broker {
             self.last_end =
                 self.journal.record(|| Change::SessionEnded { session: session.number });
         }
-        receivers + filters.len() + handed_on
+        will + filters.len() + handed_on
     }
 }

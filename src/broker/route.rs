@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::conns::Conn;
 use super::{Actions, Broker};
@@ -42,9 +43,7 @@ impl Broker {
                 return 1 + work;
             }
         };
-        let searches = self.subscriptions.searches();
-        let matches = self.subscriptions.matching(first.topic_bytes());
-        let searched = self.subscriptions.searches() > searches;
+        let (matches, work_beside) = self.receivers_of(&first);
         let receivers = matches.direct.len() + matches.groups.len();
         let count_max = if matches.keep_order() { count_within(work_left, receivers) } else { 1 };
         let mut answers = std::mem::take(&mut self.answers);
@@ -63,7 +62,7 @@ impl Broker {
         let gated = answers.drain(..).map(|(packet, taken)| (packet, routed.max(taken)));
         self.acknowledge(id, gated, first.qos(), reason);
         self.answers = answers;
-        work(count, receivers) + work_beside(searched, first.retain())
+        work(count, receivers) + work_beside
     }
 
     /// How many of `requests`, up to `count_max`, go the way of the first. Takes them as it has been.
@@ -120,9 +119,15 @@ impl Broker {
         conn.protocol.is_v5() && conn.unfinished >= u32::from(self.settings.receive_maximum)
     }
 
+    /// Who gets the message, and how much work it is beside its deliveries.
+    fn receivers_of(&mut self, message: &Message) -> (Arc<Matches>, usize) {
+        let (matches, searched) = self.subscriptions.look_up(message.topic_bytes());
+        let search = if searched { SEARCH_WORK } else { 0 };
+        (matches, search + if message.retain() { RETAIN_WORK } else { 0 })
+    }
+
     /// Queues a message for everyone who subscribed to its topic; nobody sees it before `origin_gate` is
-    /// durable. Returns how many receivers that are, among them those with No Local and those that may
-    /// not receive it.
+    /// durable. Returns how much work it was.
     pub(super) fn route(
         &mut self,
         message: &Message,
@@ -130,10 +135,10 @@ impl Broker {
         origin_gate: Lsn,
         actions: &mut Actions,
     ) -> usize {
-        let matches = self.subscriptions.matching(message.topic_bytes());
+        let (matches, work_beside) = self.receivers_of(message);
         let way = Way { first: message, publisher, gate: origin_gate };
         self.route_to(&matches, &way, One(message), actions);
-        matches.direct.len() + matches.groups.len()
+        matches.direct.len() + matches.groups.len() + work_beside
     }
 
     /// Queues messages for receivers that are known. Returns what must be durable before they are
@@ -191,12 +196,6 @@ impl Broker {
 /// Work in messages and receivers: `count` messages, at least one, that go to the same receivers.
 fn work(count: usize, receivers: usize) -> usize {
     count + receivers + receivers * (count - 1) / FURTHER_PER_FIRST
-}
-
-/// Work for one message beside its deliveries.
-pub(super) fn work_beside(searched: bool, retain: bool) -> usize {
-    let search = if searched { SEARCH_WORK } else { 0 };
-    search + if retain { RETAIN_WORK } else { 0 }
 }
 
 /// How many messages `left` is enough for; of several always for one.

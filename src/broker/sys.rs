@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 
-use super::route::work_beside;
 use super::{Actions, Broker, LockReport, Stats, guard_sys, lock_sys, store_sys};
 use crate::guard::GuardReport;
 use crate::journal::StoreReport;
@@ -133,7 +132,7 @@ impl Broker {
         if self.retained.set(message.clone()).is_err() {
             self.stats.dropped.retained_full += 1;
         }
-        work_beside(true, true) + self.route(&message, None, Lsn::NONE, actions)
+        self.route(&message, None, Lsn::NONE, actions)
     }
 
     /// Every value, in Mosquitto's names where it has one.

@@ -28,8 +28,6 @@ pub struct Subscriptions {
     trie: Trie,
     groups: Groups,
     cache: Cache,
-    /// Times that receivers were searched for.
-    searches: u64,
     /// What most topics of a quiet broker come to, shared by them all.
     nobody: Arc<Matches>,
     len: usize,
@@ -44,7 +42,6 @@ impl Subscriptions {
             trie: Trie::new(hasher.clone()),
             groups: Groups::new(hasher.clone()),
             cache: Cache::new(hasher, cache_topics_max),
-            searches: 0,
             nobody: Arc::default(),
             len: 0,
             shared_len: 0,
@@ -86,22 +83,21 @@ impl Subscriptions {
     ///
     /// Panics if `topic` is not UTF-8.
     pub fn matching(&mut self, topic: impl AsRef<[u8]>) -> Arc<Matches> {
-        if let Some(matches) = self.cache.find_again(topic.as_ref()) {
-            return matches;
-        }
-        let topic = str::from_utf8(topic.as_ref()).expect("a topic name is UTF-8");
-        if let Some(matches) = self.cache.find(topic) {
-            return matches;
-        }
-        self.searches += 1;
-        let matches = self.find(topic);
-        self.cache.insert(topic, &matches);
-        matches
+        self.look_up(topic.as_ref()).0
     }
 
-    /// How often [`Self::matching`] had to search, because it did not remember the topic.
-    pub fn searches(&self) -> u64 {
-        self.searches
+    /// As [`Self::matching`], and whether that took a search, because the topic was not remembered.
+    pub fn look_up(&mut self, topic: &[u8]) -> (Arc<Matches>, bool) {
+        if let Some(matches) = self.cache.find_again(topic) {
+            return (matches, false);
+        }
+        let topic = str::from_utf8(topic).expect("a topic name is UTF-8");
+        if let Some(matches) = self.cache.find(topic) {
+            return (matches, false);
+        }
+        let matches = self.find(topic);
+        self.cache.insert(topic, &matches);
+        (matches, true)
     }
 
     /// Picks the member of a shared subscription that gets a message, and says with which options.

@@ -125,6 +125,29 @@ fn wills_of_many_receivers_are_not_all_published_under_one_hold() {
     }
 }
 
+#[test]
+fn retained_wills_of_many_topics_are_not_all_published_under_one_hold() {
+    let world = World::with(|settings, _| settings.work_max = 50);
+    for id in ["w", "x", "y", "z"] {
+        let topic = format!("will/{id}");
+        let delayed =
+            LastWill { delay_secs: Some(5), retain: true, ..will(&topic, id, AtLeastOnce) };
+        world.connect(V5, id).expiry(100).will(delayed).open().drop_link();
+    }
+    let later = world.now().plus_secs(5);
+
+    let published = {
+        let mut shell = world.shell().borrow_mut();
+        shell.now = later;
+        shell.broker.handle_deadline(later, &mut Actions::default());
+        shell.broker.retained().len()
+    };
+
+    assert_eq!(published, 2, "a timer, a search and a retained message are 25 steps");
+    world.advance_secs(0);
+    assert_eq!(world.shell().borrow().broker.retained().len(), 4);
+}
+
 /// The driver that has no room asks only for what cannot wait; CONNACK is not lost by that.
 #[test]
 fn an_answer_that_is_ready_is_announced_however_small_the_budget() {
