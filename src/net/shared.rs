@@ -14,7 +14,7 @@ use crate::broker::{Actions, Broker, Budget};
 use crate::journal::StoreState;
 use crate::request::{Connect, Outgoing, Request};
 use crate::store::{Commits, Event};
-use crate::types::{ConnId, Lsn, ReasonCode, Timestamp};
+use crate::types::{ConnId, ReasonCode, Timestamp};
 
 /// What one connection takes from the broker under one hold of the lock. Smaller pulls cost more
 /// holds, larger ones only let everybody else wait longer.
@@ -225,13 +225,17 @@ impl Shared {
             core.broker.next_deadline()
         });
         self.turns.fetch_add(1, Ordering::Relaxed);
+        // What waits becomes less without a word, too: it cancels out, or is taken for a write that hangs.
+        self.resume_paused();
         due
     }
 
     /// Tells the broker what the store has to tell.
     pub fn handle_store(&self, event: Event) {
         match event {
-            Event::Durable(lsn) => self.handle_committed(lsn),
+            Event::Durable(lsn) => {
+                self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
+            }
             Event::Stored(stored) => {
                 for some in stored.chunks(STORED_PER_HOLD) {
                     self.act(|core, _, actions| core.broker.handle_stored(some, actions));
@@ -244,10 +248,6 @@ impl Shared {
                 self.act(|core, now, actions| core.broker.handle_store_full(full, now, actions));
             }
         }
-    }
-
-    fn handle_committed(&self, lsn: Lsn) {
-        self.act(|core, _, actions| core.broker.handle_committed(lsn, actions));
         self.resume_paused();
     }
 

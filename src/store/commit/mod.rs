@@ -221,10 +221,10 @@ impl Commits {
 
     /// Whether so much is waiting that no more should be asked of the broker.
     ///
-    /// A batch is taken all the same: the broker has decided already. Whoever reads from publishers
-    /// looks at this before it reads, and if it says yes reads on only after the next call of
-    /// `on_event` at which it says no. Subscribers are not held up: what they acknowledge makes
-    /// less of what is waiting.
+    /// A batch is taken all the same: the broker has decided already. Whoever reads from clients looks
+    /// at this before it reads, and if it says yes reads on only once it says no. That is to be
+    /// looked at after each call of `on_event`, and from time to time: what waits may cancel out, or
+    /// be taken for a write that does not come back, and neither is told.
     pub fn is_congested(&self) -> bool {
         self.pipeline.is_congested()
     }

@@ -183,7 +183,8 @@ impl Pipeline {
         stopping
     }
 
-    /// Lets what is waiting cancel out: subscribers may go on for as long as the disk is full.
+    /// Lets what is waiting cancel out: where enough does, clients are read from though the disk is
+    /// still full.
     fn compact(&self, mut waiting: MutexGuard<'_, Waiting>) {
         let batches = self.take(&mut waiting);
         let Some(lsn) = batches.last().map(|batch| batch.lsn) else { return };

@@ -13,9 +13,7 @@ use crate::store::{CommitSettings, Operation, Store, StoreError, Visitor};
 #[tokio::test]
 async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silent() {
     let helper = Helper::default();
-    // Whatever waits is too much.
-    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
-    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(NoCredentials));
+    let server = TestServer::on(&helper, setup(NoCredentials));
     let (mut client, _task) = server.open();
     client.write_all(&connect_for_secs("client", 1)).await.expect("open");
     expect(&mut client, &CONNACK).await;
@@ -35,16 +33,9 @@ async fn a_client_that_is_not_read_from_because_the_store_is_behind_is_not_silen
 #[tokio::test]
 async fn a_client_is_not_silent_while_somebody_is_asked_about_it_though_the_store_catches_up() {
     let helper = Helper::default();
-    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
     let setup = Setup { authorizer: Some((Arc::new(Undecided), 0)), ..setup(NoCredentials) };
-    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup);
-    let (mut client, socket) = tokio::io::duplex(64);
-    let mut driver = server.driver(socket);
-    client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
-    poll_once(&mut driver);
-    let _others = server.congested_by(&helper).await;
-    poll_once(&mut driver);
-    assert!(server.shared.must_pause(&driver.link), "the store is behind");
+    let server = TestServer::on(&helper, setup);
+    let (mut client, mut driver, _others) = server.paused_by(&helper).await;
 
     // What waited is on its way to the disk, and those that are paused do not know it yet.
     helper.set(Way::Once);
@@ -64,8 +55,7 @@ async fn a_client_is_not_silent_while_somebody_is_asked_about_it_though_the_stor
 #[tokio::test]
 async fn a_client_that_comes_in_while_the_store_is_behind_is_not_silent() {
     let helper = Helper::default();
-    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
-    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(hesitant));
+    let server = TestServer::on(&helper, setup(hesitant));
     let (mut client, socket) = tokio::io::duplex(64);
     let mut driver = server.driver(socket);
     client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
@@ -80,6 +70,38 @@ async fn a_client_that_comes_in_while_the_store_is_behind_is_not_silent() {
     poll_once(&mut driver);
     helper.set(Way::Good);
     assert!(driver.link.conn.is_some(), "it cannot be heard");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_store_that_turns_out_to_be_full_is_read_from_again_at_once() {
+    let helper = Helper::default();
+    let server = TestServer::on(&helper, setup(NoCredentials));
+    let (mut client, mut driver, _others) = server.paused_by(&helper).await;
+    client.write_all(&PINGREQ).await.expect("taken");
+
+    helper.set(Way::OnceThenFull);
+    wait_until(|| driver.link.cell.take()).await;
+
+    poll_once(&mut driver);
+    expect(&mut client, &PINGRESP).await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_store_that_hangs_is_read_from_again_before_it_tells_anything() {
+    let helper = Helper::default();
+    let server = TestServer::on(&helper, setup(NoCredentials));
+    let (mut client, mut driver, _others) = server.paused_by(&helper).await;
+    client.write_all(&PINGREQ).await.expect("taken");
+    helper.set(Way::Once);
+    wait_until(|| !server.shared.commits.is_congested()).await;
+
+    server.shared.handle_deadline();
+    let is_woken = driver.link.cell.take();
+    helper.set(Way::Good);
+    assert!(is_woken, "though nothing is written yet");
+
+    poll_once(&mut driver);
+    expect(&mut client, &PINGRESP).await;
 }
 
 #[tokio::test]
@@ -148,6 +170,9 @@ enum Way {
     Slow,
     /// The next one is good, and those after it slow.
     Once,
+    /// The next one is good, and those after it find no room.
+    OnceThenFull,
+    Full,
     Bad,
 }
 
@@ -174,7 +199,9 @@ impl Store for Helper {
         }
         match state.0 {
             Way::Bad => return Err(io::Error::other("no such disk").into()),
+            Way::Full => return Err(StoreError::Full { free_bytes: 0, kept_bytes: 0 }),
             Way::Once => state.0 = Way::Slow,
+            Way::OnceThenFull => state.0 = Way::Full,
             Way::Good | Way::Slow => {}
         }
         Ok(())
@@ -225,6 +252,28 @@ impl Authorizer for Undecided {
 }
 
 impl TestServer {
+    /// Whatever waits for the store is too much.
+    fn on(helper: &Helper, setup: Setup) -> Self {
+        let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+        Self::with_store(Box::new(helper.clone()), settings, setup)
+    }
+
+    /// A client that is in and not read from, and the others, as [`Self::congested_by`] has them.
+    async fn paused_by(
+        &self,
+        helper: &Helper,
+    ) -> (DuplexStream, Driver<DuplexStream>, [(DuplexStream, Driver<DuplexStream>); 2]) {
+        let (mut client, socket) = tokio::io::duplex(64);
+        let mut driver = self.driver(socket);
+        client.write_all(&connect_for_secs("client", 1)).await.expect("taken");
+        poll_once(&mut driver);
+        expect(&mut client, &CONNACK).await;
+        let others = self.congested_by(helper).await;
+        poll_once(&mut driver);
+        assert!(self.shared.must_pause(&driver.link), "the store is behind");
+        (client, driver, others)
+    }
+
     /// One client's session is being written, and another one's waits, which is too much. Their
     /// connections stand still: nothing that they do adds to it.
     async fn congested_by(&self, helper: &Helper) -> [(DuplexStream, Driver<DuplexStream>); 2] {
