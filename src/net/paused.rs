@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
@@ -13,10 +13,25 @@ const TOLD_PER_HOLD: usize = 512;
 /// Connections that are not read from until the store has caught up.
 #[derive(Default)]
 pub(super) struct Paused(
-    /// Twice where a client came in while its connection was paused. Locked for a push or a swap,
-    /// never together with the broker.
-    Mutex<Vec<(Option<ConnId>, Arc<WakeCell>)>>,
+    /// Twice where a client came in while its connection was paused. Those that are gone make way for
+    /// others, and until then keep no task. Locked for a push or a swap, never together with the
+    /// broker.
+    pub(super) Mutex<Vec<(Option<ConnId>, Weak<WakeCell>)>>,
 );
+
+impl Paused {
+    fn push(&self, link: &Link) {
+        let mut all = self.0.lock();
+        if all.len() == all.capacity() {
+            all.retain(|(_, cell)| cell.strong_count() > 0);
+            // Room for as many again: looked through at each push they would cost the square of
+            // their number.
+            let left = all.len();
+            all.reserve(left);
+        }
+        all.push((link.conn, Arc::downgrade(&link.cell)));
+    }
+}
 
 impl Shared {
     /// Whether the store is so far behind that nothing more is to be read from this connection. It
@@ -29,7 +44,7 @@ impl Shared {
             if let Some(conn) = link.conn {
                 self.act(|core, _, _| core.broker.handle_paused(conn, Pause::Store));
             }
-            self.paused.0.lock().push((link.conn, Arc::clone(&link.cell)));
+            self.paused.push(link);
         }
         // The store may have caught up before it could see that somebody waits.
         self.resume_paused();
@@ -91,6 +106,6 @@ impl Shared {
                 conns.for_each(|conn| core.broker.handle_resumed(conn, Pause::Store, now));
             });
         }
-        paused.iter().for_each(|(_, cell)| cell.resume());
+        paused.iter().filter_map(|(_, cell)| cell.upgrade()).for_each(|cell| cell.resume());
     }
 }

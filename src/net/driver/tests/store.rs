@@ -105,6 +105,28 @@ async fn whoever_waits_for_a_store_that_hangs_is_read_from_again_before_it_tells
 }
 
 #[tokio::test]
+async fn whoever_goes_while_the_store_is_behind_is_forgotten_and_whoever_stays_is_not() {
+    let helper = Helper::default();
+    let server = TestServer::on(&helper, setup(NoCredentials));
+    let (mut client, mut driver, _others) = server.paused_by(&helper).await;
+    let listed = || server.shared.paused.0.lock().len();
+
+    for _ in 0..1_000 {
+        let (mut passing, socket) = tokio::io::duplex(64);
+        let mut driver = server.driver(socket);
+        passing.write_all(&connect("passing")).await.expect("taken");
+        poll_once(&mut driver);
+    }
+    assert!(listed() <= 10, "{} are to be woken", listed());
+
+    client.write_all(&PINGREQ).await.expect("taken");
+    helper.set(Way::Good);
+    wait_until(|| driver.link.cell.take()).await;
+    poll_once(&mut driver);
+    expect(&mut client, &PINGRESP).await;
+}
+
+#[tokio::test]
 async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_needs_no_disk() {
     let helper = Helper::default();
     let (store, settings) = (Box::new(helper.clone()), CommitSettings::default());
