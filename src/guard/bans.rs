@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use ahash::RandomState;
 
@@ -101,7 +100,8 @@ impl Bans {
         now: Timestamp,
     ) -> Option<Ban> {
         let max = self.rules.connects_max?;
-        self.note(Subject::Client(address, client_id.clone()), Offence::Flapping, max, now)
+        let subject = Subject::client(address, client_id, self.entries.hasher());
+        self.note(subject, Offence::Flapping, max, now)
     }
 
     /// A login from `address` has failed. If that is once too often it is banned from now on.
@@ -113,7 +113,8 @@ impl Bans {
     /// A login with this user name has failed. If that is once too often it is banned from now on.
     pub fn note_user_failure(&mut self, user: &str, now: Timestamp) -> Option<Ban> {
         let max = self.rules.user_failures_max?;
-        self.note(Subject::User(user.into()), Offence::FailedLogins, max, now)
+        let subject = Subject::user(user, self.entries.hasher());
+        self.note(subject, Offence::FailedLogins, max, now)
     }
 
     /// Whether nobody comes in from `address`.
@@ -123,12 +124,14 @@ impl Bans {
 
     /// Whether this client does not come in from `address`.
     pub fn bans_client(&self, address: AddressGroup, id: &ClientId, now: Timestamp) -> bool {
-        self.rules.connects_max.is_some() && self.bans(|| Subject::Client(address, id.clone()), now)
+        let subject = || Subject::client(address, id, self.entries.hasher());
+        self.rules.connects_max.is_some() && self.bans(subject, now)
     }
 
     /// Whether nobody comes in with this user name.
     pub fn bans_user(&self, user: &str, now: Timestamp) -> bool {
-        self.rules.user_failures_max.is_some() && self.bans(|| Subject::User(Arc::from(user)), now)
+        let subject = || Subject::user(user, self.entries.hasher());
+        self.rules.user_failures_max.is_some() && self.bans(subject, now)
     }
 
     /// Every ban that lasts, first those that end first.

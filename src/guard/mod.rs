@@ -24,5 +24,5 @@ pub use pace::{Pace, PaceLimits};
 pub use paces::{AWAY_PUBLISHERS_MAX, PaceKey, Paces, Publisher};
 pub use refusal::{Refusal, Refusals};
 pub use report::GuardReport;
-pub use subject::{Offence, Subject};
+pub use subject::{NAME_BYTES_MAX, Offence, Subject};
 pub use users::Users;

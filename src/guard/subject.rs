@@ -1,10 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ahash::RandomState;
+
 use super::AddressGroup;
 use crate::types::ClientId;
 
-/// Who is banned.
+/// Who is banned, in bounded memory: a longer name than [`NAME_BYTES_MAX`] stands here as its beginning
+/// and a number made of all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// Whoever comes from there.
@@ -15,6 +18,9 @@ pub enum Subject {
     User(Arc<str>),
 }
 
+/// Bytes of a name that are kept: a peer may send 64 KiB, and as many names as it likes.
+pub const NAME_BYTES_MAX: usize = 128;
+
 /// What it was banned for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offence {
@@ -22,6 +28,29 @@ pub enum Offence {
     Flapping,
     /// It failed to log in over and over.
     FailedLogins,
+}
+
+impl Subject {
+    /// The client with this identifier at `address`. `hasher` is seeded so that nobody chooses long names
+    /// that are taken for one another.
+    pub fn client(address: AddressGroup, id: &ClientId, hasher: &RandomState) -> Self {
+        let short = shortened(id.as_str(), hasher);
+        Self::Client(address, short.map_or_else(|| id.clone(), |short| ClientId::new(&short)))
+    }
+
+    /// Who gives this user name; `hasher` as above.
+    pub fn user(name: &str, hasher: &RandomState) -> Self {
+        Self::User(shortened(name, hasher).map_or_else(|| name.into(), Arc::from))
+    }
+}
+
+/// What stands for a name that is too long. It is too long itself, so no name that is not looks like it.
+fn shortened(name: &str, hasher: &RandomState) -> Option<String> {
+    if name.len() <= NAME_BYTES_MAX {
+        return None;
+    }
+    let end = (0..=NAME_BYTES_MAX).rfind(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    Some(format!("{}…{:016x}", &name[..end], hasher.hash_one(name)))
 }
 
 impl fmt::Display for Subject {

@@ -20,7 +20,8 @@ const SOCKET: &str = "control.sock";
 const MODE: u32 = 0o600;
 /// Orders that wait for those before them.
 const BACKLOG: u32 = 8;
-/// The longest order: the longest client identifier, every character of it escaped.
+/// The longest order that gets an answer: the longest client identifier, every character of it escaped,
+/// though nobody is listed by one as long.
 const ORDER_BYTES_MAX: u64 = 1 << 20;
 /// In which an order comes and its answer is taken.
 const TIME_MAX: Duration = Duration::from_secs(5);

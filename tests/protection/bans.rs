@@ -154,6 +154,29 @@ fn a_flapping_client_is_banned_where_it_is_and_everybody_else_comes_in() {
 }
 
 #[test]
+fn a_client_with_a_long_name_is_banned_as_a_whole_and_named_in_short() {
+    let listener = "[[listeners]]\nname = 'it'\naddress = '127.0.0.1:0'\n";
+    let limits = "[limits]\nexempt_addresses = []\n[bans]\nconnects_max = 1\n";
+    let broker = Broker::start(&format!("{listener}{limits}"));
+    let (long, other) = ("x".repeat(65_535), format!("{}y", "x".repeat(65_534)));
+    Client::connect(1, broker.address(), &long);
+
+    for _ in 0..2 {
+        let (_, answer) = Client::try_connect(1, broker.address(), &connect(&long, None));
+        assert_eq!(answer, NOT_AUTHORIZED);
+    }
+
+    Client::connect(1, broker.address(), &other).ping();
+    broker.await_log("banned subject=client 127.0.0.1 xxx");
+    assert!(broker.log().lines().all(|line| line.len() < 1_000));
+    let listed = broker.bans(&["list"]);
+    let subject = listed.trim_end().rsplit('\t').next().expect("the last column");
+    assert!(subject.len() < 200, "{subject}");
+    assert_eq!(broker.bans(&["lift", subject]), "1 lifted\n");
+    Client::connect(1, broker.address(), &long).ping();
+}
+
+#[test]
 fn loopback_is_not_banned_unless_configured() {
     let listener = "[[listeners]]\nname = 'it'\naddress = '127.0.0.1:0'\n";
     let broker = Broker::start(&format!("{listener}[bans]\nconnects_max = 1\n"));

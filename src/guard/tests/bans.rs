@@ -1,4 +1,5 @@
 use super::*;
+use crate::guard::NAME_BYTES_MAX;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -130,6 +131,56 @@ fn where_all_are_banned_the_ban_with_the_least_left_gives_way() {
     let left: Vec<Subject> = bans.list(NOW.plus_secs(2)).map(|ban| ban.subject).collect();
 
     assert_eq!(left, [Subject::Address(address(2)), Subject::Address(address(3))]);
+}
+
+#[test]
+fn a_long_name_is_banned_as_a_whole_and_kept_short() {
+    let mut bans = bans(BanRules { connects_max: Some(0), user_failures_max: Some(0), ..rules() });
+    let long = "x".repeat(65_535);
+    let other = format!("{}y", "x".repeat(65_534));
+    let (client, neighbour) = (ClientId::new(&long), ClientId::new(&other));
+
+    let ban = bans.note_connect(address(1), &client, NOW).expect("one too many");
+    let user_ban = bans.note_user_failure(&long, NOW).expect("one too many");
+
+    assert!(bans.bans_client(address(1), &client, NOW) && bans.bans_user(&long, NOW));
+    assert!(!bans.bans_client(address(1), &neighbour, NOW) && !bans.bans_user(&other, NOW));
+    let Subject::Client(_, id) = &ban.subject else { panic!("{ban:?}") };
+    assert!(id.as_str().starts_with(&long[..NAME_BYTES_MAX]), "{ban:?}");
+    assert!(id.as_str().len() < 2 * NAME_BYTES_MAX, "{ban:?}");
+    let Subject::User(name) = &user_ban.subject else { panic!("{user_ban:?}") };
+    assert_eq!(**name, *id.as_str());
+    assert!(bans.lift(&ban.subject.to_string(), NOW));
+    assert!(!bans.bans_client(address(1), &client, NOW) && bans.bans_user(&long, NOW));
+}
+
+#[test]
+fn a_name_is_kept_as_it_is_up_to_its_limit() {
+    let mut bans = bans(BanRules { user_failures_max: Some(0), ..rules() });
+    let mut kept = |name: &str| match bans.note_user_failure(name, NOW).expect("banned").subject {
+        Subject::User(kept) => kept,
+        other => panic!("{other:?}"),
+    };
+    let whole = "ü".repeat(NAME_BYTES_MAX / 2);
+    assert_eq!(*kept(&whole), *whole);
+
+    let shortened = kept(&format!("x{whole}"));
+
+    assert!(shortened.starts_with(&format!("x{}…", &whole[2..])), "{shortened}");
+    assert!(shortened.len() > NAME_BYTES_MAX, "no name that is whole looks like it");
+}
+
+#[test]
+fn a_ban_is_a_line_of_bounded_length_whatever_the_name() {
+    let mut bans = bans(BanRules { connects_max: Some(0), ..rules() });
+    for odd in ["\x1b", "\u{7f}", "\u{85}", "\u{301}", "\u{10ffff}"] {
+        let id = ClientId::new(&odd.repeat(65_535 / odd.len()));
+
+        let ban = bans.note_connect(address(1), &id, NOW).expect("one too many");
+
+        let shown = ban.subject.to_string();
+        assert!(shown.len() <= 1_000, "{} bytes of {odd:?}", shown.len());
+    }
 }
 
 #[test]
