@@ -119,10 +119,7 @@ impl Doorkeeper {
     /// Nobody is there yet.
     pub fn new(settings: DoorkeeperSettings, clock: Clock) -> Arc<Self> {
         let entropy = Entropy::default();
-        let hasher = || {
-            let seeds = [(); 4].map(|()| entropy.draw());
-            RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3])
-        };
+        let hasher = || hasher(&entropy);
         let users = settings.user_connections_max.map(|max| Users::new(max, hasher()));
         let water = Some(settings.memory_bytes_max).filter(|max| *max > 0).map(HighWater::new);
         Arc::new(Self {
@@ -150,14 +147,12 @@ impl Doorkeeper {
 
     /// A listener's part, with what that listener allows.
     pub fn door(self: &Arc<Self>, limits: DoorLimits) -> Arc<Door> {
-        let seeds = [(); 4].map(|()| self.entropy.draw());
-        let hasher = RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]);
         Arc::new(Door {
             keeper: Arc::clone(self),
             connections: limits.connections_max.map(Seats::of),
             unauthenticated: limits.unauthenticated_max.map(Seats::of),
             addresses: match limits.address {
-                Some(own) => addresses(own, hasher),
+                Some(own) => addresses(own, hasher(&self.entropy)),
                 None => self.addresses.clone(),
             },
             pace: limits.pace,
@@ -365,4 +360,9 @@ impl Doorkeeper {
 /// The table of addresses, where anything is limited for one of them.
 fn addresses(limits: AddressLimits, hasher: RandomState) -> Option<Arc<Mutex<Addresses>>> {
     (!limits.is_none()).then(|| Arc::new(Mutex::new(Addresses::new(limits, hasher))))
+}
+
+fn hasher(entropy: &Entropy) -> RandomState {
+    let seeds = [(); 4].map(|()| entropy.draw());
+    RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3])
 }

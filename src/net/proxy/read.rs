@@ -2,12 +2,11 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::v2::FIXED_BYTES;
 use super::{Header, Malformed, parse};
 
 /// No whole header of version 1 or 2 is shorter: `PROXY UNKNOWN` and the end of its line.
 const HEADER_BYTES_MIN: usize = 15;
-/// What of a header of version 2 tells its length.
-const FIXED_BYTES: usize = 16;
 
 /// Why there is no header.
 #[derive(Debug, thiserror::Error)]

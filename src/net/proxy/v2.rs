@@ -9,7 +9,7 @@ pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 pub const BODY_BYTES_MAX: usize = 4_096;
 
 /// Signature, version and command, family and transport, length of the rest.
-const FIXED_BYTES: usize = 16;
+pub const FIXED_BYTES: usize = 16;
 /// The addresses of Unix sockets take so many bytes.
 const UNIX_BYTES: usize = 216;
 
