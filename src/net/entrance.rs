@@ -44,7 +44,7 @@ enum Refusal {
     #[error("it comes from an address that is not in proxy_trusted")]
     Untrusted,
     #[error("{0}")]
-    Limit(#[from] guard::Refusal),
+    Limit(guard::Refusal),
     #[error("PROXY protocol: {0}")]
     Proxy(#[from] ReadError),
     #[error("TLS: {0}")]
@@ -53,6 +53,12 @@ enum Refusal {
     WebSocket(#[from] UpgradeError),
     #[error("{0} was not complete in time")]
     Timeout(&'static str),
+}
+
+/// A connection that came no further, and the socket where its client has been told why.
+struct Refused {
+    why: Refusal,
+    told: Option<Box<dyn Stream>>,
 }
 
 /// A connection that is ready for MQTT.
@@ -99,8 +105,13 @@ impl Entrance {
             Ok(Opened::WebSocket(socket)) => {
                 tokio::spawn(Driver::new(socket, peer, shared(), admission));
             }
-            Err(Refusal::Limit(refusal)) => self.log_refusal(refusal, peer.address),
-            Err(refusal) => self.log(&refusal, &peer),
+            Err(Refused { why, told }) => {
+                self.log(&why, &peer);
+                if let Some(socket) = told {
+                    // It counts as long as it is open.
+                    dismiss(socket).await;
+                }
+            }
         }
     }
 
@@ -109,14 +120,14 @@ impl Entrance {
         mut socket: S,
         peer: &mut PeerInfo,
         admission: &mut Admission,
-    ) -> Result<Opened<S>, Refusal> {
+    ) -> Result<Opened<S>, Refused> {
         // One moment for all steps, by the clock that the steps wait with.
         let until = tokio::time::sleep(self.handshake_timeout).deadline();
         if let Some(proxy) = &self.proxy {
             let header = timeout_at(until, introduce(&mut socket, proxy, peer));
             let is_known = header.await.map_err(|_| Refusal::Timeout("the PROXY header"))??;
             // A proxy that speaks for itself is no client that could be too many.
-            admission.introduce(peer.address.filter(|_| is_known))?;
+            admission.introduce(peer.address.filter(|_| is_known)).map_err(Refusal::Limit)?;
         }
         let Some(tls) = &self.tls else {
             return match &self.websocket {
@@ -126,8 +137,12 @@ impl Entrance {
         };
         let now = self.shared.clock.now();
         let shaken = timeout_at(until, handshake(tls, socket, now)).await;
-        let (stream, certificate) =
-            shaken.map_err(|_| Refusal::Timeout("the TLS handshake"))?.map_err(Refusal::Tls)?;
+        let (stream, certificate) = shaken
+            .map_err(|_| Refusal::Timeout("the TLS handshake"))?
+            .map_err(|(error, told)| Refused {
+                why: Refusal::Tls(error),
+                told: told.map(|socket| Box::new(socket) as _),
+            })?;
         if certificate.is_some() {
             peer.certificate = certificate;
         }
@@ -147,6 +162,9 @@ impl Entrance {
 
     /// A connection that was only lost is no event: a port check, a scan.
     fn log(&self, refusal: &Refusal, peer: &PeerInfo) {
+        if let Refusal::Limit(refusal) = refusal {
+            return self.log_refusal(*refusal, peer.address);
+        }
         let (address, listener) = (shown(peer.address), &*peer.listener);
         if refusal.is_mistake() && self.shared.mistakes.admit(self.shared.clock.now()) {
             tracing::warn!(address, listener, what = %refusal, "client at fault");
@@ -190,14 +208,17 @@ async fn open_websocket<S>(
     mut socket: Box<dyn Stream>,
     settings: &config::WebSocket,
     until: Instant,
-) -> Result<Opened<S>, Refusal> {
+) -> Result<Opened<S>, Refused> {
     match timeout_at(until, upgrade(&mut socket, settings)).await {
         Ok(Ok(())) => Ok(Opened::WebSocket(WebSocket::new(socket, settings.message_bytes_max))),
-        Ok(Err(error)) => {
-            tokio::spawn(dismiss(socket));
-            Err(error.into())
-        }
-        Err(_) => Err(Refusal::Timeout("the opening of the WebSocket")),
+        Ok(Err(error)) => Err(Refused { why: error.into(), told: Some(socket) }),
+        Err(_) => Err(Refusal::Timeout("the opening of the WebSocket").into()),
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        Self { why, told: None }
     }
 }
 
@@ -215,3 +236,7 @@ impl Refusal {
 fn shown(address: Option<SocketAddr>) -> String {
     address.map_or_else(|| "unknown".into(), |address| address.to_string())
 }
+
+#[cfg(test)]
+#[path = "tests/entrance.rs"]
+mod tests;

@@ -17,7 +17,7 @@ mod pacing;
 mod question;
 mod scratch;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use farewell::{FLUSH_TIME_MAX, LINGER_BYTES_MAX, LINGER_TIME_MAX};
 pub use scratch::READ_BYTES;

@@ -7,7 +7,6 @@ use tokio_rustls::server::TlsStream;
 
 use super::{Facts, Tls};
 use crate::auth::Certificate;
-use crate::net::dismiss;
 use crate::types::Timestamp;
 
 /// Does the server's part of the handshake over `socket`. What comes of it is the encrypted
@@ -16,26 +15,24 @@ use crate::types::Timestamp;
 ///
 /// # Errors
 ///
-/// What went wrong; the client has been told by an alert as far as it listened.
+/// What went wrong, and the socket if the client has just been told by an alert.
 pub async fn handshake<S>(
     tls: &Tls,
     socket: S,
     now: Timestamp,
-) -> io::Result<(TlsStream<S>, Option<Arc<Certificate>>)>
+) -> Result<(TlsStream<S>, Option<Arc<Certificate>>), (io::Error, Option<S>)>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
     match TlsAcceptor::from(tls.config()).accept(socket).into_fallible().await {
-        Ok(stream) => {
-            let certificate = certificate_of(&stream, now)?;
-            Ok((stream, certificate))
-        }
+        Ok(stream) => match certificate_of(&stream, now) {
+            Ok(certificate) => Ok((stream, certificate)),
+            Err(error) => Err((error, None)),
+        },
         Err((error, socket)) => {
-            // Only where there was an alert to send: the others have gone themselves.
-            if error.kind() == io::ErrorKind::InvalidData {
-                tokio::spawn(dismiss(socket));
-            }
-            Err(error)
+            // Without an alert the client has gone by itself.
+            let told = error.kind() == io::ErrorKind::InvalidData;
+            Err((error, told.then_some(socket)))
         }
     }
 }

@@ -5,7 +5,7 @@ mod farewell;
 mod gate;
 mod protection;
 mod pulse;
-mod stage;
+pub(in crate::net) mod stage;
 mod store;
 mod visits;
 
