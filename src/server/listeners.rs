@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use crate::config::{self, Config, Endpoint, Listener};
 use crate::net::tls::Tls;
 use crate::net::{self, Entrance, FileError, Listening, Shared, UnixSocket};
 
-/// A listener whose place and files are ours.
+/// A socket of a listener whose places and files are ours.
 pub struct Bound {
     /// With the port that the system chose, where it was to choose one; none of a Unix socket.
     pub address: Option<SocketAddr>,
     listening: Listening,
-    /// What it encrypts with, where it does.
+    /// What its listener encrypts with, where it does: all sockets of that share it.
     pub tls: Option<Arc<Tls>>,
     listener: Listener,
 }
@@ -90,23 +91,36 @@ pub fn start_all(
     shared: &Arc<Shared>,
     tasks: &mut JoinSet<()>,
 ) {
+    let mut entrances = HashMap::new();
     for bound in listeners {
         bound.log(config.store.durability);
         let Bound { listening, tls, listener, .. } = bound;
-        let entrance = Entrance {
-            peer: PeerInfo {
-                listener: listener.name.as_str().into(),
-                allow_anonymous: listener.allow_anonymous,
-                ..PeerInfo::default()
-            },
-            door: shared.doorkeeper.door(protection::door(config, &listener)),
-            proxy: listener.proxy,
-            tls,
-            websocket: listener.websocket,
-            handshake_timeout: Duration::from_secs(config.limits.handshake_timeout_secs),
-            shared: Arc::clone(shared),
-        };
-        tasks.spawn(net::accept_all(listening, Arc::new(entrance)));
+        // One for all sockets of a listener: they share what it allows.
+        let entrance = entrances
+            .entry(listener.name.clone())
+            .or_insert_with(|| Arc::new(entrance(listener, tls, config, shared)));
+        tasks.spawn(net::accept_all(listening, Arc::clone(entrance)));
+    }
+}
+
+fn entrance(
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
+    config: &Config,
+    shared: &Arc<Shared>,
+) -> Entrance {
+    Entrance {
+        peer: PeerInfo {
+            listener: listener.name.as_str().into(),
+            allow_anonymous: listener.allow_anonymous,
+            ..PeerInfo::default()
+        },
+        door: shared.doorkeeper.door(protection::door(config, &listener)),
+        proxy: listener.proxy,
+        tls,
+        websocket: listener.websocket,
+        handshake_timeout: Duration::from_secs(config.limits.handshake_timeout_secs),
+        shared: Arc::clone(shared),
     }
 }
 

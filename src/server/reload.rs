@@ -59,7 +59,9 @@ impl TlsReloader {
     ///
     /// The system gives no thread.
     pub fn start(listeners: &[Bound], shared: &Arc<Shared>) -> io::Result<Self> {
-        let watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
+        let mut watched: Vec<Watched> = listeners.iter().filter_map(Watched::of).collect();
+        // The sockets of one listener stand side by side. Two looks at once would find any change settled.
+        watched.dedup_by(|one, other| Arc::ptr_eq(&one.tls, &other.tls));
         let (orders, ordered) = sync_channel(1);
         if !watched.is_empty() {
             let (clock, shared) = (shared.clock, Arc::downgrade(shared));

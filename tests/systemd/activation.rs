@@ -1,7 +1,7 @@
 //! What the broker takes from the service manager: sockets, directories, credentials.
 
 use std::fs::Permissions;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -26,6 +26,51 @@ fn a_listener_takes_the_sockets_of_its_name() {
     for address in addresses {
         assert_eq!(introduce(&mut open(address), "c"), CONNACK);
     }
+}
+
+#[test]
+fn all_sockets_of_a_listener_share_its_limits() {
+    let home = Home::new();
+    let (first, second) = (listen(), listen());
+    let addresses = [&first, &second].map(|socket| socket.local_addr().expect("bound"));
+    let config = format!("{LISTENER}limits.connections_max = 1\n");
+    let sockets = vec![first.into(), second.into()];
+    let service = Service::start_with(&home, &config, sockets, "mqtt:mqtt");
+    let mut there = open(addresses[0]);
+    assert_eq!(introduce(&mut there, "there"), CONNACK);
+
+    let mut late = open(addresses[1]);
+    late.write_all(&connect("late")).expect("the kernel takes it");
+
+    assert!(is_closed(&mut late));
+    let line = service.await_log("connection refused");
+    assert!(line.contains("connections_max of its listener is reached"), "{line}");
+}
+
+#[test]
+fn the_files_of_a_listener_are_read_once_for_all_its_sockets() {
+    let home = Home::new();
+    let directory = home.text("certs");
+    let made = fulmar().args(["certs", "dev", "--dir", &directory]).output().expect("built");
+    assert!(made.status.success(), "{made:?}");
+    let config = format!(
+        "{LISTENER}protocol = 'mqtts'\n\
+         tls.cert = '{directory}/server.crt'\ntls.key = '{directory}/server.key'\n"
+    );
+    let sockets = vec![listen().into(), listen().into()];
+    let service = Service::start_with(&home, &config, sockets, "mqtt:mqtt");
+    service.await_log("ready");
+
+    service.signal("HUP");
+
+    service.await_log("certificates and keys were read again");
+    // The next reading begins when all of this one has been told.
+    home.write("certs/server.crt", "no certificate");
+    service.signal("HUP");
+    service.await_log("the certificates and keys from before stay in use");
+    service.signal("TERM");
+    let (_, said) = service.wait();
+    assert_eq!(said.matches("certificates and keys were read again").count(), 1, "{said}");
 }
 
 #[test]
@@ -187,6 +232,14 @@ fn data_is_kept_in_the_state_directory() {
 
     service.await_log("ready");
     assert!(state.read_dir().expect("there").count() > 0);
+}
+
+/// Whether the broker closes `socket` without a word.
+fn is_closed(socket: &mut TcpStream) -> bool {
+    match socket.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
 }
 
 fn listen() -> TcpListener {
