@@ -12,11 +12,15 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads the wall clock, this once. A wall clock before 1970 counts as 1970.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    /// Reads the wall clock, this once.
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { started: Instant::now(), started_at: Timestamp(0) + since_epoch }
+        Self::start_at(Self::wall())
+    }
+
+    /// Goes on from `started_at`.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub(super) fn start_at(started_at: Timestamp) -> Self {
+        Self { started: Instant::now(), started_at }
     }
 
     /// What time it is.
@@ -29,11 +33,17 @@ impl Clock {
         self.started_at + Duration::from_nanos(nanos)
     }
 
-    /// Whole seconds since the Unix epoch by the wall clock as it is set now: for comparison with times
-    /// that others have written down.
+    /// What the wall clock shows as it is set now: for comparison with times that others have written
+    /// down. Before 1970 counts as 1970.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]
+    pub fn wall() -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp(0) + since_epoch
+    }
+
+    /// The same in whole seconds since the Unix epoch.
     pub fn wall_secs() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        Self::wall().0 / 1_000
     }
 
     /// Microseconds since it was started.

@@ -9,7 +9,7 @@ use tokio_rustls::server::TlsStream;
 use super::proxy::{ReadError, read_header};
 use super::tls::{Tls, handshake};
 use super::websocket::{UpgradeError, WebSocket, upgrade};
-use super::{Admission, Door, Driver, Shared, dismiss};
+use super::{Admission, Clock, Door, Driver, Shared, dismiss};
 use crate::auth::{Certificate, PeerInfo};
 use crate::config;
 use crate::guard;
@@ -135,8 +135,7 @@ impl Entrance {
                 None => Ok(Opened::Plain(socket)),
             };
         };
-        let now = self.shared.clock.now();
-        let shaken = timeout_at(until, handshake(tls, socket, now)).await;
+        let shaken = timeout_at(until, handshake(tls, socket, Clock::wall())).await;
         let (stream, certificate) = shaken
             .map_err(|_| Refusal::Timeout("the TLS handshake"))?
             .map_err(|(error, told)| Refused {

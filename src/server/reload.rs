@@ -82,7 +82,7 @@ impl TlsReloader {
 }
 
 fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock, shared: &Weak<Shared>) {
-    watched.iter().for_each(|watched| watched.remind(clock));
+    watched.iter().for_each(Watched::remind);
     let mut told = Vec::new();
     let mut reminded = clock.now();
     loop {
@@ -97,11 +97,11 @@ fn watch(watched: &[Watched], ordered: &Receiver<Done>, clock: Clock, shared: &W
             Err(RecvTimeoutError::Disconnected) => return,
         };
         for watched in watched.iter().filter(|watched| all.is_some() || watched.tls.has_changed()) {
-            watched.reload(clock);
+            watched.reload();
         }
         if clock.now().since(reminded) >= REMINDER {
             reminded = clock.now();
-            watched.iter().for_each(|watched| watched.remind(clock));
+            watched.iter().for_each(Watched::remind);
         }
     }
 }
@@ -118,12 +118,12 @@ impl Watched {
         Some((self.listener.clone(), ends.min()?))
     }
 
-    fn reload(&self, clock: Clock) {
+    fn reload(&self) {
         let listener = &self.listener;
         match self.tls.reread() {
             Ok(()) => {
                 tracing::info!(listener, "certificates and keys were read again");
-                self.remind(clock);
+                self.remind();
             }
             Err(problems) => {
                 for problem in problems {
@@ -133,9 +133,10 @@ impl Watched {
         }
     }
 
-    fn remind(&self, clock: Clock) {
+    fn remind(&self) {
+        let now = Clock::wall();
         for expiry in self.tls.expiries() {
-            if let Some(warning) = expiry.warning(clock.now()) {
+            if let Some(warning) = expiry.warning(now) {
                 let (listener, file) = (&self.listener, expiry.path.display());
                 tracing::warn!(listener, %file, name = expiry.name, "a certificate {warning}");
             }
