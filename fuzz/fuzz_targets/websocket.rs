@@ -18,12 +18,9 @@ fn decode(bytes: &[u8], piece: usize) -> (Vec<u8>, Result<(), Violation>) {
     let (mut payload, mut wishes) = (Vec::new(), Vec::new());
     for part in bytes.chunks(piece) {
         let mut part = part.to_vec();
-        match frames.decode(&mut part, &mut wishes) {
-            Ok(count) => payload.extend_from_slice(&part[..count]),
-            // What stood before the violation in one piece is not handed on with another piece.
-            Err(violation) => return (Vec::new(), Err(violation)),
-        }
+        let count = frames.decode(&mut part, &mut wishes);
+        payload.extend_from_slice(&part[..count]);
         assert!(wishes.iter().filter(|wish| matches!(wish, Wish::Pong(_))).count() <= 1);
     }
-    (payload, Ok(()))
+    (payload, frames.violation().map_or(Ok(()), Err))
 }

@@ -31,6 +31,8 @@ enum State {
     },
     /// The client has closed: nothing follows.
     Closed,
+    /// Nothing that follows can be read.
+    Broken(Violation),
 }
 
 /// What a client wants besides its bytes.
@@ -70,13 +72,22 @@ impl Frames {
 
     /// Replaces what arrived in `bytes` by the payload that is in it; returns how many bytes that
     /// is. What the client wants besides is added to `wishes`: at most the last PONG, as RFC 6455
-    /// has it (5.5.3), and a close.
-    ///
-    /// # Errors
-    ///
-    /// [`Violation`], after which the connection is over.
-    pub fn decode(&mut self, bytes: &mut [u8], wishes: &mut Vec<Wish>) -> Result<usize, Violation> {
-        let (mut at, mut out) = (0, 0);
+    /// has it (5.5.3), and a close. All of that came before the [`Frames::violation`], if there is one.
+    pub fn decode(&mut self, bytes: &mut [u8], wishes: &mut Vec<Wish>) -> usize {
+        let mut out = 0;
+        if let Err(violation) = self.take_apart(bytes, &mut out, wishes) {
+            self.state = State::Broken(violation);
+        }
+        out
+    }
+
+    fn take_apart(
+        &mut self,
+        bytes: &mut [u8],
+        out: &mut usize,
+        wishes: &mut Vec<Wish>,
+    ) -> Result<(), Violation> {
+        let mut at = 0;
         while at < bytes.len() {
             match &mut self.state {
                 State::Header(partial) => {
@@ -96,10 +107,10 @@ impl Frames {
                 }
                 State::Data { left, mask } => {
                     let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len() - at);
-                    bytes.copy_within(at..at + count, out);
-                    mask.apply(&mut bytes[out..out + count]);
+                    bytes.copy_within(at..at + count, *out);
+                    mask.apply(&mut bytes[*out..*out + count]);
                     at += count;
-                    out += count;
+                    *out += count;
                     *left -= count as u64;
                 }
                 State::Control { left, payload, .. } => {
@@ -107,16 +118,24 @@ impl Frames {
                     at += taken;
                     *left -= taken;
                 }
-                State::Closed => return Ok(out),
+                State::Closed | State::Broken(_) => break,
             }
             self.finish_frame(wishes);
         }
-        Ok(out)
+        Ok(())
     }
 
     /// Whether the client has closed.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    /// What the client did wrong, after which the connection is over.
+    pub fn violation(&self) -> Option<Violation> {
+        match self.state {
+            State::Broken(violation) => Some(violation),
+            _ => None,
+        }
     }
 
     fn begin(&mut self, header: &FrameHeader, length: u64) -> Result<State, Violation> {
@@ -351,10 +370,10 @@ mod tests {
         let (mut payload, mut wishes) = (Vec::new(), Vec::new());
         for bytes in sent.chunks(piece.min(sent.len().max(1))) {
             let mut bytes = bytes.to_vec();
-            let count = frames.decode(&mut bytes, &mut wishes)?;
+            let count = frames.decode(&mut bytes, &mut wishes);
             payload.extend_from_slice(&bytes[..count]);
         }
-        Ok((payload, wishes))
+        frames.violation().map_or(Ok((payload, wishes)), Err)
     }
 
     /// A masked frame, as a client sends it.

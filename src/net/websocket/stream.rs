@@ -135,14 +135,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while !this.frames.is_closed() {
+            if let Some(violation) = this.frames.violation() {
+                return Poll::Ready(Err(this.refuse(violation, cx)));
+            }
             let mut read = ReadBuf::new(buffer.initialize_unfilled());
             ready!(Pin::new(&mut this.socket).poll_read(cx, &mut read))?;
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
             let mut wishes = Vec::new();
-            let decoded = this.frames.decode(read.filled_mut(), &mut wishes);
-            let count = decoded.map_err(|violation| this.refuse(violation, cx))?;
+            let count = this.frames.decode(read.filled_mut(), &mut wishes);
             this.grant(wishes, cx)?;
             if count > 0 {
                 buffer.advance(count);
@@ -264,6 +266,20 @@ mod tests {
         let mut answer = Vec::new();
         far.read_to_end(&mut answer).await.expect("an end");
         assert_eq!(answer, [0x88, 2, 3, 0xEB]);
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_violation_counts() {
+        let (mut near, mut far) = open(1024);
+        let (binary, text) = ([0x82, 0x81, 0, 0, 0, 0, b'a'], [0x81, 0x81, 0, 0, 0, 0, b'x']);
+        far.write_all(&[binary, text].concat()).await.expect("open");
+
+        let mut bytes = [0; 32];
+        let count = near.read(&mut bytes).await.expect("bytes of MQTT first");
+        let error = near.read(&mut [0; 32]).await.expect_err("a violation then");
+
+        assert_eq!(bytes[..count], *b"a");
+        assert_eq!(error.to_string(), Violation::Text.to_string());
     }
 
     #[tokio::test]
