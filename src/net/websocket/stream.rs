@@ -22,6 +22,8 @@ pub struct WebSocket<S> {
     sent: usize,
     /// The answer to a PING, until there is room for it.
     pong: Option<Vec<u8>>,
+    /// What answers the client is not all sent and flushed yet.
+    answering: bool,
     /// Our close was put into `out`.
     closing: bool,
 }
@@ -30,7 +32,8 @@ impl<S> WebSocket<S> {
     /// The WebSocket that was opened over `socket`; longer messages than `message_bytes_max` end it.
     pub fn new(socket: S, message_bytes_max: u64) -> Self {
         let frames = Frames::new(message_bytes_max);
-        Self { socket, frames, out: Vec::new(), sent: 0, pong: None, closing: false }
+        let out = Vec::new();
+        Self { socket, frames, out, sent: 0, pong: None, answering: false, closing: false }
     }
 
     fn begin_frame(&mut self, opcode: OpCode, payload: &[IoSlice<'_>], length: usize) {
@@ -75,31 +78,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Answers as far as there is room. What there is no room for goes before the next write.
-    fn grant(&mut self, wishes: Vec<Wish>, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Answers what the client wants, as far as there is room.
+    fn grant(&mut self, wishes: Vec<Wish>, cx: &mut Context<'_>) {
+        self.answering |= !wishes.is_empty();
         for wish in wishes {
             match wish {
                 Wish::Pong(payload) => self.pong = Some(payload),
-                Wish::Close(code) if !self.closing && self.poll_send(cx)?.is_ready() => {
-                    self.begin_close(code);
-                }
+                Wish::Close(code) if !self.closing && self.has_sent(cx) => self.begin_close(code),
                 Wish::Close(_) => {}
             }
         }
-        if self.poll_send(cx)?.is_ready() {
-            // What is not flushed now goes with the next write.
-            let _ = Pin::new(&mut self.socket).poll_flush(cx)?;
+        self.answer(cx);
+    }
+
+    /// Goes on with what answers the client. Reading has to do it, because there may be nothing of MQTT
+    /// to write; but it says nothing of a socket that takes no more, from which what the client sent
+    /// before can still be read.
+    fn answer(&mut self, cx: &mut Context<'_>) {
+        if self.answering && self.has_sent(cx) {
+            self.answering = Pin::new(&mut self.socket).poll_flush(cx).is_pending();
         }
-        Ok(())
+    }
+
+    fn has_sent(&mut self, cx: &mut Context<'_>) -> bool {
+        matches!(self.poll_send(cx), Poll::Ready(Ok(())))
     }
 
     /// Tells the client what it did wrong, if there is room for that.
     fn refuse(&mut self, violation: Violation, cx: &mut Context<'_>) -> io::Error {
-        if !self.closing && matches!(self.poll_send(cx), Poll::Ready(Ok(()))) {
+        if !self.closing && self.has_sent(cx) {
             let code: u16 = violation.close_code().into();
             self.begin_close(Some(code.to_be_bytes()));
             // The violation is the error to report, whatever becomes of the last words.
-            if matches!(self.poll_send(cx), Poll::Ready(Ok(()))) {
+            if self.has_sent(cx) {
                 let _ = Pin::new(&mut self.socket).poll_flush(cx);
             }
         }
@@ -134,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.answer(cx);
         while !this.frames.is_closed() {
             if let Some(violation) = this.frames.violation() {
                 return Poll::Ready(Err(this.refuse(violation, cx)));
@@ -145,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
             }
             let mut wishes = Vec::new();
             let count = this.frames.decode(read.filled_mut(), &mut wishes);
-            this.grant(wishes, cx)?;
+            this.grant(wishes, cx);
             if count > 0 {
                 buffer.advance(count);
                 return Poll::Ready(Ok(()));
@@ -197,7 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, DuplexStream};
 
     use super::*;
 
@@ -231,13 +245,33 @@ mod tests {
         far.write_all(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i']).await.expect("open");
 
         let mut bytes = [0; 8];
-        let read =
-            tokio::time::timeout(std::time::Duration::from_millis(20), near.read(&mut bytes));
+        let read = tokio::time::timeout(Duration::from_millis(20), near.read(&mut bytes));
         read.await.expect_err("no bytes of MQTT came");
 
         let mut answer = [0; 4];
         far.read_exact(&mut answer).await.expect("open");
         assert_eq!(answer, [0x8A, 2, b'h', b'i']);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pong_that_found_no_room_is_sent_when_there_is_some() {
+        let (near, far) = tokio::io::duplex(16);
+        await_pong(WebSocket::new(near, MESSAGE_BYTES_MAX), far).await;
+        // As TLS does, this one takes bytes that it cannot send on at once.
+        let (near, far) = tokio::io::duplex(16);
+        await_pong(WebSocket::new(BufWriter::new(near), MESSAGE_BYTES_MAX), far).await;
+    }
+
+    #[tokio::test]
+    async fn what_came_with_a_ping_is_read_though_nobody_takes_the_answer() {
+        let (mut near, mut far) = open(1024);
+        far.write_all(&[0x89, 0x80, 0, 0, 0, 0, 0x82, 0x81, 0, 0, 0, 0, b'a']).await.expect("open");
+        drop(far);
+
+        let mut bytes = [0; 32];
+        let count = near.read(&mut bytes).await.expect("what has arrived");
+
+        assert_eq!(bytes[..count], *b"a");
     }
 
     #[tokio::test]
@@ -300,6 +334,25 @@ mod tests {
         near.flush().await.expect("open");
 
         assert_eq!(near.out.capacity(), 0);
+    }
+
+    /// Over a pipe of 16 bytes, with nothing to be sent besides.
+    async fn await_pong<S>(mut near: WebSocket<S>, mut far: DuplexStream)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        near.write_all(&[7; 14]).await.expect("open");
+        near.flush().await.expect("fills the pipe");
+        far.write_all(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i']).await.expect("open");
+        let _reading = tokio::spawn(async move { near.read(&mut [0; 8]).await });
+        tokio::task::yield_now().await;
+
+        far.read_exact(&mut [0; 16]).await.expect("open");
+
+        let mut answer = [0; 4];
+        let read = tokio::time::timeout(Duration::from_secs(1), far.read_exact(&mut answer));
+        read.await.expect("somebody sends it").expect("open");
+        assert_eq!(answer, [0x8A, 2, b'h', b'i']);
     }
 
     fn open(buffer: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
