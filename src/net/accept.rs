@@ -8,10 +8,14 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::entrance::{Entrance, Stream};
 use super::tcp::OPTIONS_ARE_INHERITED;
-use super::{TcpOptions, UnixSocket};
+use super::{TcpOptions, Throttle, UnixSocket};
 
 /// How long accepting pauses when the process is out of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// That this happens is told so often, apart from what peers do wrong: the more of them there are, the
+/// more it matters.
+const PAUSES_LOGGED_PER_SECOND: u32 = 1;
 
 /// What clients connect to.
 pub enum Listening {
@@ -52,15 +56,16 @@ async fn accept<S: Stream, F>(entrance: &Arc<Entrance>, mut next: impl FnMut() -
 where
     F: Future<Output = io::Result<Option<(S, Option<SocketAddr>)>>>,
 {
+    let mut pauses = Throttle::new(PAUSES_LOGGED_PER_SECOND);
     loop {
         match next().await {
             Ok(Some((socket, address))) => entrance.admit(socket, address),
             Ok(None) => {}
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
-                let shared = &entrance.shared;
-                if shared.mistakes.admit(shared.clock.now()) {
-                    tracing::error!(%error, "cannot accept connections for the moment");
+                if pauses.admit(entrance.shared.clock.now()) {
+                    let listener = &*entrance.peer.listener;
+                    tracing::error!(listener, %error, "cannot accept connections for the moment");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -94,11 +99,18 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Seek};
+
     use socket2::SockRef;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncWriteExt, DuplexStream};
 
     use super::*;
-    use crate::net::{Keepalive, bind};
+    use crate::auth::{NoCredentials, PeerInfo};
+    use crate::broker::Broker;
+    use crate::net::driver::tests::stage;
+    use crate::net::entrance::tests::before;
+    use crate::net::{Clock, Keepalive, Setup, Shared, bind};
+    use crate::store::Commits;
 
     #[tokio::test]
     async fn an_accepted_socket_has_all_options() {
@@ -156,8 +168,35 @@ mod tests {
     #[test]
     fn a_client_that_gave_up_does_not_make_the_others_wait() {
         assert!(concerns_one_connection(&io::ErrorKind::ConnectionAborted.into()));
-        // EMFILE: no descriptors left.
-        assert!(!concerns_one_connection(&io::Error::from_raw_os_error(24)));
+        assert!(!concerns_one_connection(&no_descriptors()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_want_of_descriptors_is_logged_however_many_mistakes_peers_make() {
+        let setup = Setup { mistakes_per_second: 0, ..stage::setup(NoCredentials) };
+        let clock = Clock::start();
+        let broker = Broker::new(stage::settings(), 1, clock.now());
+        let shared = Arc::new(Shared::new(broker, Commits::none(), clock, setup));
+        let peer = PeerInfo { listener: "it".into(), ..PeerInfo::default() };
+        let entrance = Arc::new(Entrance { peer, ..before(shared) });
+        let log = Arc::new(tempfile::tempfile().expect("a temporary file"));
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&log));
+        let _logging = tracing::subscriber::set_default(lines.finish());
+
+        let fail = async || Err::<Option<(DuplexStream, _)>, _>(no_descriptors());
+        let accepting = accept(&entrance, fail);
+        tokio::time::timeout(ACCEPT_PAUSE, accepting).await.expect_err("it never ends");
+
+        let mut text = String::new();
+        (&*log).rewind().expect("a file");
+        (&*log).read_to_string(&mut text).expect("text");
+        assert!(text.contains("cannot accept connections"), "{text}");
+        assert!(text.contains("listener=\"it\"") && text.contains("os error 24"), "{text}");
+    }
+
+    /// EMFILE.
+    fn no_descriptors() -> io::Error {
+        io::Error::from_raw_os_error(24)
     }
 
     fn listening(options: TcpOptions) -> (TcpListener, TcpOptions) {

@@ -238,4 +238,4 @@ fn shown(address: Option<SocketAddr>) -> String {
 
 #[cfg(test)]
 #[path = "tests/entrance.rs"]
-mod tests;
+pub(super) mod tests;

@@ -61,7 +61,7 @@ fn one_at_a_time() -> Entrance {
 }
 
 /// The way to `shared`, with nothing between a socket and MQTT.
-fn before(shared: Arc<Shared>) -> Entrance {
+pub fn before(shared: Arc<Shared>) -> Entrance {
     Entrance {
         peer: PeerInfo { allow_anonymous: true, ..PeerInfo::default() },
         proxy: None,
