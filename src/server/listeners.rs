@@ -20,7 +20,8 @@ pub struct Bound {
     listening: Listening,
     /// What its listener encrypts with, where it does: all sockets of that share it.
     pub tls: Option<Arc<Tls>>,
-    listener: Listener,
+    /// All its sockets share it.
+    listener: Arc<Listener>,
 }
 
 /// What a listener lacks.
@@ -67,10 +68,11 @@ pub fn bind_all(
         let tls = listener.tls.as_ref().map(|tls| read_tls(listener, tls)).transpose();
         let (tls, problems) = tls.map_or_else(|problems| (None, problems), |tls| (tls, Vec::new()));
         failed.extend(problems);
+        let shared = Arc::new(listener.clone());
         for listening in places(listener, config, &mut activation) {
             match listening {
                 Ok((listening, address)) => {
-                    let (tls, listener) = (tls.clone(), listener.clone());
+                    let (tls, listener) = (tls.clone(), Arc::clone(&shared));
                     bound.push(Bound { address, listening, tls, listener });
                 }
                 Err(error) => failed.push(error),
@@ -97,14 +99,14 @@ pub fn start_all(
         let Bound { listening, tls, listener, .. } = bound;
         // One for all sockets of a listener: they share what it allows.
         let entrance = entrances
-            .entry(listener.name.clone())
-            .or_insert_with(|| Arc::new(entrance(listener, tls, config, shared)));
+            .entry(Arc::as_ptr(&listener))
+            .or_insert_with(|| Arc::new(entrance(&listener, tls, config, shared)));
         tasks.spawn(net::accept_all(listening, Arc::clone(entrance)));
     }
 }
 
 fn entrance(
-    listener: Listener,
+    listener: &Listener,
     tls: Option<Arc<Tls>>,
     config: &Config,
     shared: &Arc<Shared>,
@@ -115,10 +117,10 @@ fn entrance(
             allow_anonymous: listener.allow_anonymous,
             ..PeerInfo::default()
         },
-        door: shared.doorkeeper.door(protection::door(config, &listener)),
-        proxy: listener.proxy,
+        door: shared.doorkeeper.door(protection::door(config, listener)),
+        proxy: listener.proxy.clone(),
         tls,
-        websocket: listener.websocket,
+        websocket: listener.websocket.clone(),
         handshake_timeout: Duration::from_secs(config.limits.handshake_timeout_secs),
         shared: Arc::clone(shared),
     }
@@ -137,7 +139,7 @@ impl Bound {
     }
 
     fn log(&self, common: config::Durability) {
-        let Listener { name, endpoint, allow_anonymous, tls, websocket, .. } = &self.listener;
+        let Listener { name, endpoint, allow_anonymous, tls, websocket, .. } = &*self.listener;
         let durability = self.listener.durability.or(common).name();
         let address = self.address.map_or(endpoint.to_string(), |address| address.to_string());
         let (tls, websocket) = (tls.is_some(), websocket.is_some());
