@@ -11,6 +11,10 @@ use crate::guard::{Pace, PaceKey, PaceLimits, Publisher};
 use crate::request::Request;
 use crate::types::{ClientId, ReasonCode, Timestamp};
 
+/// For how long the keep alive of a client waits that has published faster than it may. One read can
+/// bring what takes many minutes to make up for, and for so long nobody would miss a client that is gone.
+pub const KEEP_ALIVE_WAITS_SECS: u64 = 120;
+
 /// What holds a connected client where anything limits one client or one user. Others have none.
 pub struct Member {
     keeper: Arc<Doorkeeper>,
@@ -20,8 +24,8 @@ pub struct Member {
     counted: Option<(Box<str>, ClientId)>,
     /// Runs while nothing is read because too much was published.
     rest: Option<Pin<Box<Sleep>>>,
-    /// Something arrived that is looked at when nothing is owed any more.
-    is_deferring: bool,
+    /// Until when the keep alive waits for that.
+    waits_until: Option<Timestamp>,
     /// The log names the client.
     is_named: bool,
 }
@@ -45,6 +49,8 @@ pub enum Reading {
     PausesNow,
     /// It still pauses.
     Pauses,
+    /// It still pauses, and from now on the client's silence is its own.
+    PausesLong,
 }
 
 impl Member {
@@ -68,7 +74,7 @@ impl Member {
                 held_to,
                 counted,
                 rest: None,
-                is_deferring: false,
+                waits_until: None,
                 is_named: false,
             })
         })
@@ -106,27 +112,27 @@ impl Member {
         let Some(until) = self.owes_until(now) else {
             return if rested { Reading::OnAgain } else { Reading::On };
         };
+        if !rested {
+            self.waits_until = Some(now.plus_secs(KEEP_ALIVE_WAITS_SECS));
+        }
+        let is_long = self.waits_until.take_if(|end| *end <= now).is_some();
+        let until = self.waits_until.map_or(until, |end| end.min(until));
         let mut rest = Box::pin(sleep(until.since(now)));
         if let Poll::Ready(()) = rest.as_mut().poll(cx) {
             cx.waker().wake_by_ref();
         }
         self.rest = Some(rest);
-        if rested {
-            return Reading::Pauses;
+        match (rested, is_long) {
+            (true, true) => return Reading::PausesLong,
+            (true, false) => return Reading::Pauses,
+            (false, _) => Counters::add(&self.keeper.counters.pauses),
         }
-        Counters::add(&self.keeper.counters.pauses);
         Reading::PausesNow
     }
 
-    /// Whether what has arrived is to wait; it is remembered that something does.
-    pub fn must_defer(&mut self, now: Timestamp) -> bool {
-        self.is_deferring = self.owes_until(now).is_some();
-        self.is_deferring
-    }
-
-    /// Whether something had to wait. From now on nothing has.
-    pub fn take_deferred(&mut self) -> bool {
-        std::mem::take(&mut self.is_deferring)
+    /// Whether more was published than may be.
+    pub fn owes(&self, now: Timestamp) -> bool {
+        self.owes_until(now).is_some()
     }
 
     /// Whether the log is to name the client as one that publishes too fast: once, while others are
@@ -168,5 +174,59 @@ impl Drop for Member {
         if let (Some((user, client_id)), Some(users)) = (&self.counted, &self.keeper.users) {
             users.lock().leave(user, client_id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::guard::Rate;
+    use crate::net::{Clock, DoorkeeperSettings};
+    use crate::types::QoS;
+
+    const NOW: Timestamp = Timestamp(1_790_000_000_000);
+    const MILLI: Duration = Duration::from_millis(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn keep_alive_waits_so_long_for_a_client_that_rests_and_no_longer() {
+        let mut member = one_an_hour();
+        publish(&mut member, 3);
+        assert_eq!(reading(&mut member, NOW), Reading::PausesNow);
+
+        sleep(Duration::from_secs(KEEP_ALIVE_WAITS_SECS) - MILLI).await;
+        assert_eq!(reading(&mut member, later(KEEP_ALIVE_WAITS_SECS)), Reading::Pauses);
+        sleep(2 * MILLI).await;
+
+        assert_eq!(reading(&mut member, later(KEEP_ALIVE_WAITS_SECS)), Reading::PausesLong);
+        sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(reading(&mut member, later(3_600)), Reading::Pauses, "it is told once");
+        sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(reading(&mut member, later(7_200)), Reading::OnAgain);
+    }
+
+    fn reading(member: &mut Member, now: Timestamp) -> Reading {
+        member.poll_reading(now, &mut Context::from_waker(Waker::noop()))
+    }
+
+    fn publish(member: &mut Member, messages: usize) {
+        let (qos, reason) = (QoS::AtMostOnce, ReasonCode::NotAuthorized);
+        for _ in 0..messages {
+            member.count(Request::RefusePublish { id: None, qos, reason }, false, NOW);
+        }
+    }
+
+    /// A client that may publish one message in an hour, and one at once.
+    fn one_an_hour() -> Box<Member> {
+        let keeper = Doorkeeper::new(DoorkeeperSettings::unlimited(), Clock::start());
+        let messages = Some(Rate::new(1, Duration::from_secs(3_600), 1));
+        let limits = PaceLimits { messages, bytes: None };
+        Member::new(&keeper, &ClientId::new("c"), None, limits).expect("held to a rate")
+    }
+
+    fn later(secs: u64) -> Timestamp {
+        NOW.plus_secs(secs)
     }
 }

@@ -32,11 +32,16 @@ pub enum Farewell {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Limits the time that closing takes, and leaves the broker once it has taken every request.
-    /// Whether that is a step on.
+    /// Where the connection is closing: limits the time that it takes, and leaves the broker once that
+    /// has taken every request. Whether that is a step on.
     pub(super) fn drain(&mut self, scratch: &mut Scratch) -> bool {
+        let asks = self.is_gate_shut();
+        // A client that has said goodbye is asked about for as long as that takes.
+        if !self.is_closing() || asks && self.ending.is_none() {
+            return false;
+        }
         let begins = matches!(self.stage, Stage::Serving);
-        let drained = scratch.visit.requests.is_empty();
+        let drained = scratch.visit.requests.is_empty() && !asks;
         if begins {
             self.stage = Stage::Draining;
             // Where all is done already, no time has to be limited.

@@ -5,11 +5,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
+/// How much is read of a client from which nothing is taken for now, to see whether it is still there.
+pub const LOOK_BYTES_MAX: usize = 64;
+
 /// Bytes that arrived and could not be taken yet: the first part of a packet. Holds no memory while
 /// there are none.
 #[derive(Debug, Default)]
 pub struct Inbox {
     left: Vec<u8>,
+    /// How many of those at its end nobody was shown.
+    unseen: u32,
     /// Bytes that ever arrived.
     pub total: u64,
 }
@@ -41,6 +46,7 @@ impl Inbox {
         }
 
         // The start of a packet moves in front of the rest of it.
+        self.unseen = 0;
         buffer[..kept].copy_from_slice(&self.left);
         let bytes = &buffer[..kept + new];
         let taken = take(bytes);
@@ -59,16 +65,47 @@ impl Inbox {
         let new = ready!(pin!(socket.read_buf(&mut self.left)).poll(cx))?;
         self.total += new as u64;
         if new > 0 {
-            let taken = take(&self.left);
-            self.forget(taken);
+            self.take_left(take);
         }
         Poll::Ready(Ok(new))
     }
 
     /// Shows `take` what is left once more: now it may take it.
     pub fn take_left(&mut self, take: impl FnOnce(&[u8]) -> usize) {
+        self.unseen = 0;
         let taken = take(&self.left);
         self.forget(taken);
+    }
+
+    /// Reads a little and shows it to nobody, to see whether the client is still there. Pending, too,
+    /// where as much lies unseen as may. Ready as in [`Self::poll_read`].
+    pub fn poll_look<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let room = LOOK_BYTES_MAX.saturating_sub(self.unseen as usize);
+        if room == 0 {
+            return Poll::Pending;
+        }
+        let mut bytes = [0; LOOK_BYTES_MAX];
+        let mut read = ReadBuf::new(&mut bytes[..room]);
+        ready!(Pin::new(socket).poll_read(cx, &mut read))?;
+        let new = read.filled();
+        self.total += new.len() as u64;
+        self.unseen += new.len() as u32;
+        self.left.extend_from_slice(new);
+        Poll::Ready(Ok(new.len()))
+    }
+
+    /// What is left waits, and counts as unseen.
+    pub fn defer(&mut self) {
+        self.unseen = u32::try_from(self.left.len()).unwrap_or(u32::MAX);
+    }
+
+    /// Whether something is left that nobody was shown.
+    pub fn has_unseen(&self) -> bool {
+        self.unseen > 0
     }
 
     /// Whether nothing was left.
@@ -132,6 +169,27 @@ mod tests {
         }
 
         assert_eq!(inbox.capacity(), 0);
+    }
+
+    #[test]
+    fn so_much_is_read_for_a_look_and_no_more() {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let (mut inbox, mut seen) = (Inbox::default(), 0);
+        let mut arrived = &[7; 2 * LOOK_BYTES_MAX][..];
+        read(&mut inbox, b"abc", |_| 0);
+        let mut few = arrived.split_off(..5).expect("there are more");
+
+        assert!(matches!(inbox.poll_look(&mut few, &mut cx), Poll::Ready(Ok(5))));
+        assert!(matches!(inbox.poll_look(&mut few, &mut cx), Poll::Ready(Ok(0))), "the end");
+        assert!(inbox.poll_look(&mut arrived, &mut cx).is_ready());
+        assert!(inbox.poll_look(&mut arrived, &mut cx).is_pending());
+        assert!(inbox.has_unseen());
+
+        inbox.take_left(|bytes| {
+            seen = bytes.len();
+            seen
+        });
+        assert_eq!((seen, inbox.has_unseen()), (3 + LOOK_BYTES_MAX, false));
     }
 
     #[test]

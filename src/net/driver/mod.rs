@@ -12,6 +12,7 @@ mod farewell;
 mod gate;
 mod inbox;
 mod log;
+mod look;
 mod outbox;
 mod pacing;
 mod question;
@@ -164,35 +165,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let whole = self.broken.is_none();
         self.write(cx);
         let answered = self.poll_answer(cx, scratch) | self.poll_gate(cx, scratch);
-        let read = self.read(cx, scratch);
+        let waits = self.must_wait(cx, scratch);
+        let read = !waits && self.read(cx, scratch);
         self.tell_of_gate();
         let visited = self.visit(scratch);
         self.encode(scratch);
-        let moved = self.is_closing() && !self.is_gate_shut() && self.drain(scratch);
+        let moved = self.drain(scratch);
         self.write(cx);
         scratch.visit.wake_others();
 
-        let pull = self.more && self.outbox.is_empty();
+        let pull = self.more && self.has_room(scratch);
         let broke = whole && self.broken.is_some();
-        if answered || read || visited || moved || pull || broke {
-            Round::Again
-        } else {
-            Round::Wait
-        }
+        let moved = answered || read || visited || moved || pull || broke;
+        if moved || waits && self.look(cx, scratch) { Round::Again } else { Round::Wait }
     }
 
-    /// Reads once, unless the broker still owes the client attention. Whether something came.
+    /// Reads once. Whether something came.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
-        if self.is_closing() || !scratch.visit.requests.is_empty() {
-            return false;
-        }
-        if self.question.is_open() && !self.inbox.is_empty() {
-            return false;
-        }
-        let shut = self.is_gate_shut() || self.shared.must_pause(&self.link);
-        if shut || self.must_rest(cx) {
-            return false;
-        }
         if self.take_deferred(scratch) {
             return true;
         }
@@ -224,8 +213,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn receive_left(&mut self, scratch: &mut Scratch) {
         if self.must_defer() {
-            return;
+            return self.inbox.defer();
         }
+        self.take_left(scratch);
+    }
+
+    fn take_left(&mut self, scratch: &mut Scratch) {
         let (shared, connection) = (&self.shared, &mut self.connection);
         let inputs = &mut scratch.inputs;
         self.inbox.take_left(|bytes| receive(connection, shared, bytes, inputs));
@@ -267,8 +260,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Visits the broker if there is a reason to. Whether that changed anything.
     fn visit(&mut self, scratch: &mut Scratch) -> bool {
+        let room = self.has_room(scratch);
         let visit = &mut scratch.visit;
-        let room = self.outbox.is_empty();
         let woken = self.link.cell.take();
         let called = self.link.conn.is_some() && (woken || self.more && room);
         if !called && !visit.brings_something() {
@@ -326,7 +319,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn end(&mut self, ending: Ending) {
-        self.clear_gate();
         self.ending.get_or_insert(ending);
     }
 }

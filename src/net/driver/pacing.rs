@@ -49,14 +49,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Whether nothing is read for now because the client has published faster than it may. What is
-    /// for the client is still sent, and its keep alive waits.
+    /// for the client is still sent, and its keep alive waits, though not for ever.
     pub(super) fn must_rest(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(member) = &mut self.member else { return false };
         let now = self.shared.clock.now();
         let reading = member.poll_reading(now, cx);
         match reading {
             Reading::On | Reading::Pauses => {}
-            Reading::OnAgain => self.shared.pace(&self.link, false),
+            Reading::OnAgain | Reading::PausesLong => self.shared.pace(&self.link, false),
             Reading::PausesNow => {
                 if member.is_to_be_named(now) {
                     self.log_slowed_down();
@@ -64,21 +64,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.shared.pace(&self.link, true);
             }
         }
-        matches!(reading, Reading::Pauses | Reading::PausesNow)
+        !matches!(reading, Reading::On | Reading::OnAgain)
     }
 
     /// Whether what arrived with a CONNECT waits because its client still owes for what it published on
     /// an earlier connection: else each new connection would let it publish as much as one read brings.
-    pub(super) fn must_defer(&mut self) -> bool {
+    pub(super) fn must_defer(&self) -> bool {
         let now = self.shared.clock.now();
-        self.member.as_mut().is_some_and(|member| member.must_defer(now))
+        self.member.as_ref().is_some_and(|member| member.owes(now))
     }
 
     /// Takes what had to wait. Whether something had.
     pub(super) fn take_deferred(&mut self, scratch: &mut Scratch) -> bool {
-        let deferred = self.member.as_mut().is_some_and(|member| member.take_deferred());
+        let deferred = self.inbox.has_unseen();
         if deferred {
-            self.receive_left(scratch);
+            self.take_left(scratch);
             self.sort_all(scratch);
         }
         deferred

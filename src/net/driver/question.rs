@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Driver, Ending, Scratch};
+use super::{Driver, Ending, Scratch, Stage};
 use crate::auth::Decision;
 use crate::request::{AuthAnswer, AuthRequest, Outgoing};
 use crate::types::ReasonCode;
@@ -84,19 +84,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// A connected client has as much time as its credentials have.
     pub(super) fn time_credentials(&mut self) {
+        if !matches!(self.stage, Stage::Serving) {
+            return;
+        }
         self.timer = self.question.valid_until.map(|until| Box::pin(sleep_until(until)));
     }
 
     /// To authenticate again it has less, which does not make expired credentials last.
     fn time_re_authentication(&mut self) {
         let limit = sleep(self.shared.re_authentication_timeout);
-        if self.question.valid_until.is_none_or(|until| limit.deadline() < until) {
+        let is_first = self.question.valid_until.is_none_or(|until| limit.deadline() < until);
+        if is_first && matches!(self.stage, Stage::Serving) {
             self.timer = Some(Box::pin(limit));
         }
     }
 
     /// What was to be finished by `deadline` is not.
     pub(super) fn handle_authentication_time_up(&mut self, deadline: Option<Instant>) {
+        self.clear_gate();
         if self.link.conn.is_none() {
             return self.end(Ending::ConnectTimeout);
         }
@@ -105,7 +110,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             false => "re-authentication was not over in time",
         };
         let close = Outgoing::Close { reason: ReasonCode::NotAuthorized, why };
-        self.clear_gate();
         self.connection.encode(&close, self.shared.clock.now(), &mut self.outbox.output);
     }
 }

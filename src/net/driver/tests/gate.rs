@@ -6,6 +6,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::auth::{Access, Authorizer, Permission, Ruling};
+use crate::net::driver::inbox::LOOK_BYTES_MAX;
 use crate::request::Request;
 use crate::types::{Message, MessageHead, Timestamp};
 
@@ -61,6 +62,21 @@ async fn a_client_that_says_goodbye_is_asked_about_all_the_same() {
 
     expect(&mut subscriber, &PUBLISH).await;
     over(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_gone_is_asked_about_for_a_limited_time() {
+    for (takes, comes_through) in [(FLUSH_TIME_MAX / 2, true), (FLUSH_TIME_MAX * 2, false)] {
+        let (server, asked) = server_that_takes(takes, KNOWN_MAX);
+        let (mut client, task) = server.connected("c").await;
+
+        client.write_all(&publishes_of_their_own()).await.expect("open");
+        drop(client);
+        tokio::time::sleep(FLUSH_TIME_MAX + Duration::from_millis(1)).await;
+
+        assert!(task.is_finished());
+        assert_eq!(asked.questions() > 1, comes_through, "about one in {takes:?}");
+    }
 }
 
 #[test]
@@ -151,19 +167,26 @@ async fn the_keep_alive_of_a_client_waits_for_answers_though_it_has_just_come_in
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_more_is_read_while_an_answer_is_due() {
+async fn little_is_read_while_an_answer_is_due() {
     let (server, _) = server(KNOWN_MAX);
-    let (mut client, socket) = tokio::io::duplex(64);
+    let (mut client, socket) = tokio::io::duplex(LOOK_BYTES_MAX);
     tokio::spawn(server.driver(socket));
     client.write_all(&connect("c")).await.expect("taken");
     expect(&mut client, &CONNACK).await;
     client.write_all(&PUBLISH).await.expect("taken");
     tokio::task::yield_now().await;
 
-    client.write_all(&[0xC0; 64]).await.expect("room in the pipe");
+    let look = [0xC0; LOOK_BYTES_MAX];
+    client.write_all(&look).await.expect("taken, to see whether it is there");
+    client.write_all(&look).await.expect("room in the pipe");
     let more = client.write_all(&[0; 1]);
 
     assert!(tokio::time::timeout(WORK / 2, more).await.is_err(), "left with the client");
+}
+
+/// PUBLISH of `x` at QoS 0 to each of ten topics.
+fn publishes_of_their_own() -> Vec<u8> {
+    (b'a'..=b'j').flat_map(|topic| [0x30, 4, 0, 1, topic, b'x']).collect()
 }
 
 /// Denies what has to do with `no`.

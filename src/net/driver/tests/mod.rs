@@ -5,6 +5,7 @@ mod farewell;
 mod gate;
 mod protection;
 mod pulse;
+mod resting;
 pub(in crate::net) mod stage;
 mod store;
 mod visits;

@@ -159,6 +159,22 @@ async fn when_the_store_has_failed_nobody_is_let_in_and_who_is_there_gets_what_n
 }
 
 #[tokio::test]
+async fn a_client_that_goes_while_the_store_is_behind_is_missed() {
+    let helper = Helper::default();
+    let settings = CommitSettings { waiting_bytes_max: 0, ..CommitSettings::default() };
+    let server = TestServer::with_store(Box::new(helper.clone()), settings, setup(NoCredentials));
+    let (client, task) = server.connected("client").await;
+    let _others = server.congested_by(&helper).await;
+
+    drop(client);
+    let ended = tokio::time::timeout(PATIENCE / 2, task).await;
+
+    assert!(server.shared.commits.is_congested());
+    helper.set(Way::Good);
+    ended.expect("it is missed while the store is behind").expect("no panic");
+}
+
+#[tokio::test]
 async fn a_listener_that_promises_nothing_does_not_wait_for_the_store_and_the_other_one_does() {
     let helper = Helper::default();
     let careful = TestServer::with_store(
