@@ -1,6 +1,7 @@
 use super::timers::Timer;
 use super::{Actions, Broker};
 use crate::journal::{Change, session_ends_at};
+use crate::request::Request;
 use crate::types::{ConnId, Lsn, MessageHead, ReasonCode, SessionKey, Timestamp};
 
 impl Broker {
@@ -12,6 +13,21 @@ impl Broker {
         }
         if let Some(key) = conn.session {
             self.detach(key, now, actions);
+        }
+    }
+
+    /// The socket is gone while requests still waited. They are lost with it, but a DISCONNECT at their
+    /// end counts: whoever sent it has no will any more (`[MQTT-3.14.4-3]`).
+    pub fn handle_last_request(
+        &mut self,
+        id: ConnId,
+        last: Request,
+        now: Timestamp,
+        actions: &mut Actions,
+    ) {
+        let Some(key) = self.conns.get(id).and_then(|conn| conn.session) else { return };
+        if let Request::Disconnect { .. } = last {
+            self.handle_request(id, key, last, now, actions);
         }
     }
 

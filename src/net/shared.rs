@@ -201,11 +201,15 @@ impl Shared {
         }
     }
 
-    /// Tells the broker that the connection is gone, once.
-    pub fn leave(&self, link: &mut Link) {
+    /// Tells the broker that the connection is gone, once, and what the client sent `last` if that had to
+    /// wait until now.
+    pub fn leave(&self, link: &mut Link, last: Option<Request>) {
         let Some(conn) = link.conn.take() else { return };
         self.act(|core, now, actions| {
             core.cells[conn.slot as usize] = None;
+            if let Some(last) = last {
+                core.broker.handle_last_request(conn, last, now, actions);
+            }
             core.broker.handle_disconnected(conn, now, actions);
         });
     }

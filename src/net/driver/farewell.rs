@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Driver, Ending, Question, Round, Scratch, Stage};
 use crate::connection::Ended;
+use crate::request::Request;
 
 /// How long a client may take to read what was left for it when its connection ends.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
@@ -50,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         if drained {
-            self.leave();
+            self.leave(None);
         }
         begins || drained
     }
@@ -83,25 +84,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
     }
 
-    pub(super) fn handle_time_up(&mut self) {
+    pub(super) fn handle_time_up(&mut self, scratch: &mut Scratch) {
         let deadline = self.timer.take().map(|timer| timer.deadline());
         match self.stage {
             Stage::Serving => self.handle_authentication_time_up(deadline),
             Stage::Draining => {
+                let last = self.take_last(scratch);
                 self.end(Ending::FlushTimeout);
-                self.leave();
+                self.leave(last);
                 self.stage = Stage::Over;
             }
             Stage::Leaving(_) | Stage::Over => self.stage = Stage::Over,
         }
     }
 
-    fn leave(&mut self) {
+    /// What the client sent last, if that still waits: nothing is behind a DISCONNECT.
+    fn take_last(&mut self, scratch: &mut Scratch) -> Option<Request> {
+        let asked_about = self.gate.as_mut().and_then(|gate| gate.take_last());
+        asked_about.or_else(|| scratch.visit.requests.pop_back())
+    }
+
+    fn leave(&mut self, last: Option<Request>) {
         if let Some(fault) = self.fault.take() {
             self.connection.fault(&fault, &mut self.outbox.output);
         }
         self.question = Question::default();
-        self.shared.leave(&mut self.link);
+        self.shared.leave(&mut self.link, last);
         self.log_mistake();
         let lost = self.broken.is_some() || self.ending.is_some_and(Ending::is_lost);
         self.stage = if lost { Stage::Over } else { Stage::Leaving(Farewell::Flush) };

@@ -77,6 +77,14 @@ impl Gate {
         !self.held.is_empty()
     }
 
+    /// The last of what is held, if that is a request.
+    pub fn take_last(&mut self) -> Option<Request> {
+        match self.held.pop_back()? {
+            Input::Request(last) => Some(last),
+            _ => None,
+        }
+    }
+
     /// Nobody waits for answers any more.
     pub fn clear(&mut self) {
         (self.due, self.settled) = (None, 0);

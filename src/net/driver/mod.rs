@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn round(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Round {
         if self.is_time_up(cx) {
-            self.handle_time_up();
+            self.handle_time_up(scratch);
         }
         match self.stage {
             Stage::Serving | Stage::Draining => self.serve(cx, scratch),
@@ -380,7 +380,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 impl<S> Drop for Driver<S> {
     /// However the task ends, the broker hears of it.
     fn drop(&mut self) {
-        self.shared.leave(&mut self.link);
+        self.shared.leave(&mut self.link, None);
         let traffic = self.traffic();
         self.shared.count(traffic);
         self.log_disconnected();

@@ -1,4 +1,4 @@
-//! The end of a connection with nothing between its socket and MQTT.
+//! How connections end.
 
 use super::*;
 
@@ -61,4 +61,20 @@ async fn a_client_that_was_sent_away_is_waited_for() {
     assert!(!task.is_finished(), "what it sends meanwhile must not be answered with a reset");
     tokio::time::sleep(LINGER_TIME_MAX + Duration::from_millis(1)).await;
     assert!(task.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_counts_though_what_is_before_it_waits_for_longer_than_closing_may_take() {
+    let server = TestServer::with_memory_limit();
+    let mut subscriber = subscriber(&server).await;
+    let (mut client, task) = server.open();
+    client.write_all(&connect_with_will("c")).await.expect("open");
+    expect(&mut client, &CONNACK).await;
+    server.shared.note_memory(MEMORY_BYTES_MAX, MEMORY_BYTES_MAX);
+
+    client.write_all(&[&PUBLISH_1[..], &DISCONNECT].concat()).await.expect("open");
+    tokio::time::sleep(FLUSH_TIME_MAX + Duration::from_millis(1)).await;
+
+    assert!(task.is_finished());
+    nothing_but_pings(&mut subscriber).await;
 }

@@ -18,7 +18,7 @@ const UNTIL: Timestamp = Timestamp(u64::MAX / 2);
 const KNOWN_MAX: usize = 2;
 /// PUBLISH of `x` to `no` at QoS 1, and its answer.
 const PUBLISH_DENIED: [u8; 9] = [0x32, 7, 0, 2, b'n', b'o', 0, 9, b'x'];
-const PUBACK: [u8; 4] = [0x40, 2, 0, 9];
+const PUBACK_DENIED: [u8; 4] = [0x40, 2, 0, 9];
 /// SUBSCRIBE to `no` and to `t` at QoS 0, and its answer.
 const SUBSCRIBE_BOTH: [u8; 13] = [0x82, 11, 0, 1, 0, 2, b'n', b'o', 0, 0, 1, b't', 0];
 const SUBACK_ONE: [u8; 6] = [0x90, 4, 0, 1, 0x80, 0];
@@ -46,7 +46,7 @@ async fn what_is_denied_is_acknowledged_as_its_version_has_it_and_goes_nowhere()
     expect(&mut client, &SUBACK_ONE).await;
     client.write_all(&[&PUBLISH_DENIED[..], &PUBLISH].concat()).await.expect("open");
 
-    expect(&mut client, &[&PUBACK[..], &PUBLISH].concat()).await;
+    expect(&mut client, &[&PUBACK_DENIED[..], &PUBLISH].concat()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,6 +77,23 @@ async fn a_client_that_is_gone_is_asked_about_for_a_limited_time() {
         assert!(task.is_finished());
         assert_eq!(asked.questions() > 1, comes_through, "about one in {takes:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_counts_though_what_is_before_it_is_asked_about_for_too_long() {
+    let (server, _) = server_that_takes(FLUSH_TIME_MAX + Duration::from_secs(1), KNOWN_MAX);
+    let mut subscriber = subscriber(&server).await;
+    let (mut client, task) = server.open();
+    client.write_all(&connect_with_will("c")).await.expect("open");
+    expect(&mut client, &CONNACK).await;
+
+    client.write_all(&publishes_of_their_own()).await.expect("open");
+    tokio::task::yield_now().await;
+    client.write_all(&DISCONNECT).await.expect("open");
+    drop(client);
+    over(task).await;
+
+    nothing_but_pings(&mut subscriber).await;
 }
 
 #[test]
@@ -162,7 +179,7 @@ async fn the_keep_alive_of_a_client_waits_for_answers_though_it_has_just_come_in
 
     server.pass_secs(20);
 
-    let mut answers = vec![0; PUBACK.len() + PINGRESP.len()];
+    let mut answers = vec![0; PUBACK_DENIED.len() + PINGRESP.len()];
     patiently(client.read_exact(&mut answers)).await.expect("open still");
 }
 

@@ -34,6 +34,9 @@ const SUBSCRIBE: [u8; 8] = [0x82, 6, 0, 1, 0, 1, b't', 0];
 const SUBACK: [u8; 5] = [0x90, 3, 0, 1, 0];
 /// PUBLISH of `x` to `t` at QoS 0.
 const PUBLISH: [u8; 6] = [0x30, 4, 0, 1, b't', b'x'];
+/// The same at QoS 1, and its answer.
+const PUBLISH_1: [u8; 8] = [0x32, 6, 0, 1, b't', 0, 1, b'x'];
+const PUBACK: [u8; 4] = [0x40, 2, 0, 1];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RE_AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(20);
 

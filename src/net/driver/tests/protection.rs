@@ -10,9 +10,6 @@ use crate::types::ReasonCode;
 /// What a message to `t` counts beside its payload.
 const EMPTY_MESSAGE_BYTES: usize = 16;
 const SECOND: Duration = Duration::from_secs(1);
-const PUBACK: [u8; 4] = [0x40, 2, 0, 1];
-/// PUBLISH of `x` to `t` at QoS 1.
-const PUBLISH_1: [u8; 8] = [0x32, 6, 0, 1, b't', 0, 1, b'x'];
 
 #[tokio::test]
 async fn a_busy_server_asks_nobody_who_a_new_client_is() {

@@ -9,9 +9,6 @@ use crate::net::driver::inbox::LOOK_BYTES_MAX;
 use crate::net::shared::PULL_MESSAGES_MAX;
 use crate::net::{DoorLimits, DoorkeeperSettings};
 
-const PUBACK: [u8; 4] = [0x40, 2, 0, 1];
-/// PUBLISH of `x` to `t` at QoS 1.
-const PUBLISH_1: [u8; 8] = [0x32, 6, 0, 1, b't', 0, 1, b'x'];
 /// PUBLISH of `x` to `u` at QoS 0.
 const PUBLISH_ELSEWHERE: [u8; 6] = [0x30, 4, 0, 1, b'u', b'x'];
 /// SUBSCRIBE to `$share/g/t` at QoS 0.
@@ -142,14 +139,12 @@ async fn a_goodbye_that_lies_unread_counts_though_the_client_cannot_be_written_t
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_goes_while_its_message_waits_for_memory_is_missed() {
-    let doorkeeper =
-        DoorkeeperSettings { memory_bytes_max: 800, ..DoorkeeperSettings::unlimited() };
-    let server = TestServer::guarded(NoCredentials, doorkeeper, DoorLimits::default());
+    let server = TestServer::with_memory_limit();
     let mut subscriber = subscriber(&server).await;
     let (mut client, task) = server.open();
     client.write_all(&connect_with_will("c")).await.expect("open");
     expect(&mut client, &CONNACK).await;
-    server.shared.note_memory(800, 800);
+    server.shared.note_memory(MEMORY_BYTES_MAX, MEMORY_BYTES_MAX);
 
     client.write_all(&PUBLISH_1).await.expect("open");
     drop(client);
@@ -189,18 +184,6 @@ async fn resting_and_failing(
     client.write_all(&[&PUBLISH_ELSEWHERE.repeat(3)[..], &PINGREQ].concat()).await.expect("open");
     expect(&mut client, &PINGRESP).await;
     (client, task, fails)
-}
-
-async fn subscriber(server: &TestServer) -> DuplexStream {
-    let (mut subscriber, _task) = server.connected("subscriber").await;
-    subscriber.write_all(&SUBSCRIBE).await.expect("open");
-    expect(&mut subscriber, &SUBACK).await;
-    subscriber
-}
-
-async fn nothing_but_pings(client: &mut DuplexStream) {
-    client.write_all(&PINGREQ).await.expect("open");
-    expect(client, &PINGRESP).await;
 }
 
 /// A socket that can be made to take nothing more; what came is still there.

@@ -16,6 +16,9 @@ pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2,
 /// How long a test waits for what does not come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// See [`TestServer::with_memory_limit`].
+pub const MEMORY_BYTES_MAX: u64 = 800;
+
 pub struct TestServer {
     pub shared: Arc<Shared>,
     door: Arc<Door>,
@@ -41,6 +44,13 @@ impl TestServer {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
         Self::around(broker, clock, Setup { doorkeeper, ..setup(authenticator) }, door)
+    }
+
+    /// With so little memory that a test can say that it is short.
+    pub fn with_memory_limit() -> Self {
+        let memory_bytes_max = MEMORY_BYTES_MAX;
+        let doorkeeper = DoorkeeperSettings { memory_bytes_max, ..DoorkeeperSettings::unlimited() };
+        Self::guarded(NoCredentials, doorkeeper, DoorLimits::default())
     }
 
     fn around(broker: Broker, clock: Clock, setup: Setup, door: DoorLimits) -> Self {
@@ -182,6 +192,20 @@ pub async fn expect(client: &mut DuplexStream, expected: &[u8]) {
     let mut arrived = vec![0; expected.len()];
     patiently(client.read_exact(&mut arrived)).await.expect("open");
     assert_eq!(arrived, expected);
+}
+
+/// A client that has subscribed to `t`.
+pub async fn subscriber(server: &TestServer) -> DuplexStream {
+    let (mut subscriber, _task) = server.connected("subscriber").await;
+    subscriber.write_all(&SUBSCRIBE).await.expect("open");
+    expect(&mut subscriber, &SUBACK).await;
+    subscriber
+}
+
+/// Nothing had come for the client before this.
+pub async fn nothing_but_pings(client: &mut DuplexStream) {
+    client.write_all(&PINGREQ).await.expect("open");
+    expect(client, &PINGRESP).await;
 }
 
 pub async fn read_to_end(client: &mut DuplexStream) -> Vec<u8> {
