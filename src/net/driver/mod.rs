@@ -248,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Input::Connect(mut connect) => {
                 connect.origin = self.peer.origin();
                 self.clean_start = connect.clean_start;
-                scratch.visit.connect = self.admit(connect);
+                scratch.visit.connect = self.admit(connect, scratch);
             }
             Input::Auth(question) => {
                 return self.turn_away(&question) || self.ask(&question, scratch);

@@ -27,7 +27,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// The CONNECT of a client that has shown who it is, if it comes in.
-    pub(super) fn admit(&mut self, connect: Box<Connect>) -> Option<Box<Connect>> {
+    /// If not, what came behind it is forgotten.
+    pub(super) fn admit(
+        &mut self,
+        connect: Box<Connect>,
+        scratch: &mut Scratch,
+    ) -> Option<Box<Connect>> {
         let (user, pace) = (connect.identity.username.as_deref(), self.admission.pace());
         match self.shared.doorkeeper.handle_client(&self.peer, &connect.client_id, user, pace) {
             Ok(member) => {
@@ -36,6 +41,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Err(turned_away) => {
                 self.refuse(turned_away);
+                self.clear_gate();
+                scratch.inputs.clear();
                 None
             }
         }

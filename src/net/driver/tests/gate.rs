@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::time::sleep;
 
 use super::*;
-use crate::auth::{Access, Authorizer, Permission, Ruling};
+use crate::auth::{Access, Authorizer, Decision, Permission, Ruling};
 use crate::net::driver::inbox::LOOK_BYTES_MAX;
-use crate::request::Request;
+use crate::net::{DoorkeeperSettings, Setup};
+use crate::request::{AuthAnswer, AuthRequest, Identity, Request};
 use crate::types::{Message, MessageHead, Timestamp};
 
 /// How long an answer takes.
@@ -140,6 +141,23 @@ async fn a_will_is_asked_about_before_the_client_comes_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_is_turned_away_is_asked_about_no_further() {
+    for connect in [connect("two"), connect_with_will("two")] {
+        let asked = asked(WORK);
+        let server = one_client_for_each_user(Arc::clone(&asked) as _);
+        let _one = server.connected("one").await;
+        let (mut client, _task) = server.open();
+
+        client.write_all(&[&connect[..], &PUBLISH].concat()).await.expect("open");
+        expect(&mut client, &[0x20, 2, 0, 3]).await;
+        let end = tokio::time::timeout(WORK / 2, client.read_u8()).await;
+
+        assert!(end.expect("closed at once").is_err());
+        assert!(asked.questions() <= 1, "about the will");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_a_will_has_the_time_of_connect() {
     let (server, _) = server_that_takes(CONNECT_TIMEOUT * 2, KNOWN_MAX);
     let (mut client, _task) = server.open();
@@ -252,6 +270,18 @@ fn server(known_max: usize) -> (TestServer, Arc<Asked>) {
 fn server_that_takes(takes: Duration, known_max: usize) -> (TestServer, Arc<Asked>) {
     let asked = asked(takes);
     (TestServer::with_authorizer(Arc::clone(&asked) as _, known_max), asked)
+}
+
+/// Where all clients are of one user.
+fn one_client_for_each_user(authorizer: Arc<dyn Authorizer>) -> TestServer {
+    let authenticator = |_: &AuthRequest| {
+        let identity = Identity { username: Some("ann".to_owned()), ..Identity::default() };
+        Decision::Now(AuthAnswer::Accept { identity, data: None, valid_for: None })
+    };
+    let doorkeeper =
+        DoorkeeperSettings { user_connections_max: Some(1), ..DoorkeeperSettings::unlimited() };
+    let authorizer = Some((authorizer, KNOWN_MAX));
+    TestServer::with_setup(Setup { doorkeeper, authorizer, ..setup(authenticator) })
 }
 
 /// Whether a PUBLISH to `t` comes out, with the answer that is there at once.

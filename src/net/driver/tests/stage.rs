@@ -30,9 +30,7 @@ impl TestServer {
     }
 
     pub fn with(authenticator: impl Authenticator + 'static) -> Self {
-        let clock = Clock::start();
-        let broker = Broker::new(settings(), 1, clock.now());
-        Self::around(broker, clock, setup(authenticator), DoorLimits::default())
+        Self::with_setup(setup(authenticator))
     }
 
     /// With limits.
@@ -60,9 +58,13 @@ impl TestServer {
 
     /// Which asks `authorizer` what clients may do.
     pub fn with_authorizer(authorizer: Arc<dyn Authorizer>, known_max: usize) -> Self {
+        let authorizer = Some((authorizer, known_max));
+        Self::with_setup(Setup { authorizer, ..setup(NoCredentials) })
+    }
+
+    pub fn with_setup(setup: Setup) -> Self {
         let clock = Clock::start();
         let broker = Broker::new(settings(), 1, clock.now());
-        let setup = Setup { authorizer: Some((authorizer, known_max)), ..setup(NoCredentials) };
         Self::around(broker, clock, setup, DoorLimits::default())
     }
 
