@@ -126,6 +126,7 @@ fn a_user_has_so_many_clients_and_may_always_come_back() {
     assert_eq!(login("three").1, UNAVAILABLE);
     let line = broker.await_log("limits.connections_per_user_max is reached");
     assert!(line.contains("client=three") && line.contains("address=127.0.0.1:"), "{line}");
+    assert!(line.contains("client not let in"), "{line}");
 
     let (mut again, _) = login("one");
     again.ping();

@@ -25,6 +25,7 @@ fn a_broker_that_is_late_again_and_again_tells_new_clients_to_come_later() {
 
     there.ping();
     broker.await_log("overload is over");
+    assert!(!broker.log().contains("client at fault"), "{}", broker.log());
     Client::connect(1, broker.address(), "new").ping();
     assert!(await_sys(&broker, "latency/max_us", 100_000) >= 100_000);
 }

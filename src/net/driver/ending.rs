@@ -16,6 +16,8 @@ pub enum Ending {
     Tls,
     /// No accepted CONNECT in the time there was for it.
     ConnectTimeout,
+    /// The same, and it was not the client who kept it waiting.
+    AnswerTimeout,
     /// The client took no output in the time there was to close the connection.
     FlushTimeout,
     /// The task was dropped: the server is gone.
@@ -56,6 +58,7 @@ impl fmt::Display for Ending {
             Self::WebSocket(violation) => violation.fmt(f),
             Self::Tls => f.write_str("malformed TLS"),
             Self::ConnectTimeout => f.write_str("no accepted CONNECT in time"),
+            Self::AnswerTimeout => f.write_str("CONNECT was not answered in time"),
             Self::FlushTimeout => f.write_str("client did not read what was left for it"),
             Self::Dropped => f.write_str("server stopped"),
         }

@@ -7,7 +7,7 @@ use std::str::EscapeDebug;
 
 use super::{Driver, Ending};
 use crate::connection::Ended;
-use crate::types::{ClientId, Protocol};
+use crate::types::{ClientId, Protocol, ReasonCode};
 
 /// How much of a client identifier the log shows: a client may send 64 KiB of it.
 const CLIENT_ID_CHARS_MAX: usize = 128;
@@ -45,16 +45,28 @@ impl<S> Driver<S> {
         }
     }
 
-    /// Says what the client did wrong, if it did anything and the log is not full of it.
+    /// Says what the client did wrong, or why it was not let in, if the log is not full of it.
     pub(super) fn log_mistake(&self) {
-        let refused = match self.connection.ended() {
-            Some(Ended::Fault(_) | Ended::Refused { .. }) => true,
-            Some(Ended::ByClient { .. } | Ended::ByServer { .. }) => false,
-            None => self.ending.is_some_and(Ending::is_mistake),
-        };
-        if refused && self.shared.mistakes.admit(self.shared.clock.now()) {
-            let (client, address) = (self.client(), self.address());
-            tracing::warn!(%client, %address, what = %self.reason(), "client at fault");
+        let (client, address, what) = (self.client(), self.address(), self.reason());
+        let now = self.shared.clock.now();
+        match self.blame() {
+            Blame::Client if self.shared.mistakes.admit(now) => {
+                tracing::warn!(%client, %address, %what, "client at fault");
+            }
+            Blame::Server if self.shared.doorkeeper.log.admit(now) => {
+                tracing::warn!(%client, %address, %what, "client not let in");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn blame(&self) -> Blame {
+        match self.connection.ended() {
+            Some(Ended::Fault(_)) => Blame::Client,
+            Some(Ended::Refused { reason, .. }) => blame_for(*reason),
+            None if self.ending.is_some_and(Ending::is_mistake) => Blame::Client,
+            None if self.ending == Some(Ending::AnswerTimeout) => Blame::Server,
+            Some(Ended::ByClient { .. } | Ended::ByServer { .. }) | None => Blame::Nobody,
         }
     }
 
@@ -84,6 +96,24 @@ impl<S> Driver<S> {
 fn printable(name: &str) -> EscapeDebug<'_> {
     let end = name.char_indices().nth(CLIENT_ID_CHARS_MAX).map(|(at, _)| at);
     name[..end.unwrap_or(name.len())].escape_debug()
+}
+
+/// Whose doing it is that a connection has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    Client,
+    /// It lets nobody in for now, or not one more.
+    Server,
+    /// It came to its own end.
+    Nobody,
+}
+
+fn blame_for(refusal: ReasonCode) -> Blame {
+    use ReasonCode::{QuotaExceeded, ServerBusy, ServerShuttingDown, ServerUnavailable};
+    match refusal {
+        QuotaExceeded | ServerBusy | ServerShuttingDown | ServerUnavailable => Blame::Server,
+        _ => Blame::Client,
+    }
 }
 
 enum Reason<'a> {

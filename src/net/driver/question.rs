@@ -101,9 +101,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// What was to be finished by `deadline` is not.
     pub(super) fn handle_authentication_time_up(&mut self, deadline: Option<Instant>) {
+        let is_ours = self.question.is_open() || self.is_gate_shut();
         self.clear_gate();
         if self.link.conn.is_none() {
-            return self.end(Ending::ConnectTimeout);
+            // A store that is behind has kept the CONNECT unread.
+            let is_ours = is_ours || self.shared.commits.is_congested();
+            return self.end(if is_ours { Ending::AnswerTimeout } else { Ending::ConnectTimeout });
         }
         let why = match self.question.valid_until == deadline {
             true => "credentials have expired",

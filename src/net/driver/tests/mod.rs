@@ -1,5 +1,6 @@
 //! The driver over in-memory pipes, in virtual time.
 
+mod blame;
 mod credentials;
 mod farewell;
 mod gate;
