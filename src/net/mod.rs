@@ -33,7 +33,9 @@ pub use files::{FileError, Stamp};
 pub use mistakes::Mistakes;
 pub use pulse::{Activity, Pulse};
 pub use seats::{Seat, Seats};
-pub use shared::{Link, PULL_BYTES_MAX, PULL_MESSAGES_MAX, Setup, Shared, Traffic, Visit};
+pub use shared::{
+    Link, PULL_BYTES_MAX, PULL_MESSAGES_MAX, Setup, Shared, TURNS_PER_VISIT, Traffic, Visit,
+};
 pub use tcp::{Keepalive, TcpOptions, bind};
 pub use throttle::Throttle;
 pub use unix::UnixSocket;

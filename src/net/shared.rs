@@ -24,7 +24,7 @@ pub const PULL_BYTES_MAX: usize = 64 * 1024;
 /// Holds of the lock, one after the other, for the requests of one visit. Others have it in between,
 /// but whoever is to receive something is woken behind the last one: with fewer, many receivers would
 /// each pull a few messages at a time, and a message would cost them up to twice as much.
-pub(super) const TURNS_PER_VISIT: usize = 8;
+pub const TURNS_PER_VISIT: usize = 8;
 /// Sessions that one hold of the lock hears of what is stored of them.
 const STORED_PER_HOLD: usize = 512;
 

@@ -32,6 +32,7 @@ pub use control::{NOBODY as NOBODY_IS_BANNED, path as control_path};
 pub use identity::SourcesError;
 pub use listeners::ListenError;
 pub use running::Running;
+pub use settings::broker as broker_settings;
 
 use crate::config::Config;
 use crate::identity::Reloader;
