@@ -67,9 +67,7 @@ async fn a_client_that_was_sent_away_is_waited_for() {
 async fn a_goodbye_counts_though_what_is_before_it_waits_for_longer_than_closing_may_take() {
     let server = TestServer::with_memory_limit();
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (mut client, task) = server.connected_with_will("c").await;
     server.shared.note_memory(MEMORY_BYTES_MAX, MEMORY_BYTES_MAX);
 
     client.write_all(&[&PUBLISH_1[..], &DISCONNECT].concat()).await.expect("open");

@@ -84,9 +84,7 @@ async fn a_client_that_is_gone_is_asked_about_for_a_limited_time() {
 async fn a_goodbye_counts_though_what_is_before_it_is_asked_about_for_too_long() {
     let (server, _) = server_that_takes(FLUSH_TIME_MAX + Duration::from_secs(1), KNOWN_MAX);
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (mut client, task) = server.connected_with_will("c").await;
 
     client.write_all(&publishes_of_their_own()).await.expect("open");
     tokio::task::yield_now().await;

@@ -267,9 +267,7 @@ async fn the_end_of_the_stream_without_disconnect_publishes_the_will() {
     subscriber.write_all(&SUBSCRIBE).await.expect("open");
     expect(&mut subscriber, &SUBACK).await;
 
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (client, task) = server.connected_with_will("c").await;
     drop(client);
 
     expect(&mut subscriber, &PUBLISH).await;
@@ -283,9 +281,7 @@ async fn a_task_that_is_dropped_publishes_the_will() {
     subscriber.write_all(&SUBSCRIBE).await.expect("open");
     expect(&mut subscriber, &SUBACK).await;
 
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (_client, task) = server.connected_with_will("c").await;
     task.abort();
 
     expect(&mut subscriber, &PUBLISH).await;

@@ -18,9 +18,7 @@ const SUBSCRIBE_SHARED: [u8; 17] = *b"\x82\x0f\0\x01\0\x0a$share/g/t\0";
 async fn a_client_that_goes_while_it_rests_is_missed() {
     let server = paced();
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (mut client, task) = server.connected_with_will("c").await;
     client.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
     expect(&mut client, &PUBACK.repeat(3)).await;
 
@@ -47,9 +45,7 @@ async fn a_client_that_goes_in_the_middle_of_a_packet_is_missed() {
 async fn what_a_client_said_last_counts_though_it_rests() {
     let server = paced();
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (mut client, task) = server.connected_with_will("c").await;
     client.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
     expect(&mut client, &PUBACK.repeat(3)).await;
 
@@ -141,9 +137,7 @@ async fn a_goodbye_that_lies_unread_counts_though_the_client_cannot_be_written_t
 async fn a_client_that_goes_while_its_message_waits_for_memory_is_missed() {
     let server = TestServer::with_memory_limit();
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.open();
-    client.write_all(&connect_with_will("c")).await.expect("open");
-    expect(&mut client, &CONNACK).await;
+    let (mut client, task) = server.connected_with_will("c").await;
     server.shared.note_memory(MEMORY_BYTES_MAX, MEMORY_BYTES_MAX);
 
     client.write_all(&PUBLISH_1).await.expect("open");

@@ -121,8 +121,16 @@ impl TestServer {
     }
 
     pub async fn connected(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
+        self.connected_by(&connect(client_id)).await
+    }
+
+    pub async fn connected_with_will(&self, client_id: &str) -> (DuplexStream, JoinHandle<()>) {
+        self.connected_by(&connect_with_will(client_id)).await
+    }
+
+    async fn connected_by(&self, connect: &[u8]) -> (DuplexStream, JoinHandle<()>) {
         let (mut client, task) = self.open();
-        client.write_all(&connect(client_id)).await.expect("open");
+        client.write_all(connect).await.expect("open");
         expect(&mut client, &CONNACK).await;
         (client, task)
     }
