@@ -227,7 +227,7 @@ section! {
 section! {
     /// Retained messages.
     Retained is retained {
-        /// Retained messages; a further topic is refused.
+        /// Retained messages, the values of `$SYS` among them; a further topic is refused.
         messages_max: usize = 1_000_000, within 1..=1_000_000_000;
         /// Bytes of all retained messages.
         bytes_max: u64 = 1_073_741_824, within 1_024..=1_099_511_627_776;
