@@ -22,8 +22,9 @@ pub struct Disk {
     /// Renames that are not durable, from and to.
     renamed: Vec<(String, String)>,
     open: BTreeMap<u32, Open>,
-    /// What each thread's call has yet to make durable.
-    syncing: BTreeMap<u32, Sync>,
+    /// What each thread's call has yet to make durable, and the how manieth call it was.
+    syncing: BTreeMap<u32, (u64, Sync)>,
+    syncs_begun: u64,
 }
 
 /// Paths below the root; a directory has no file.
@@ -49,6 +50,16 @@ enum Open {
 enum Sync {
     File { number: usize, content: Content },
     Directory { path: String, names: Names },
+}
+
+impl Sync {
+    fn is_of_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File { number, .. }, Self::File { number: other, .. }) => number == other,
+            (Self::Directory { path, .. }, Self::Directory { path: other, .. }) => path == other,
+            _ => false,
+        }
+    }
 }
 
 /// What a power cut leaves.
@@ -147,13 +158,17 @@ impl Disk {
             }
             None => return,
         };
-        self.syncing.insert(thread, sync);
+        self.syncs_begun += 1;
+        self.syncing.insert(thread, (self.syncs_begun, sync));
     }
 
     fn handle_sync_ended(&mut self, thread: u32) {
-        match self.syncing.remove(&thread) {
-            Some(Sync::File { number, content }) => self.files[number].synced = content,
-            Some(Sync::Directory { path, names }) => {
+        let Some((begun, sync)) = self.syncing.remove(&thread) else { return };
+        // Those of the same that began before and have not ended know of nothing newer.
+        self.syncing.retain(|_, (other, its)| *other > begun || !its.is_of_the_same_as(&sync));
+        match sync {
+            Sync::File { number, content } => self.files[number].synced = content,
+            Sync::Directory { path, names } => {
                 // What is in a directory goes with it, as durable as it was.
                 for (from, to) in self.renamed.extract_if(.., |(_, to)| parent(to) == path) {
                     if names.get(&to).is_some_and(Option::is_none) {
@@ -164,7 +179,6 @@ impl Disk {
                 let listed = names.into_iter().filter(|(name, _)| parent(name) == path);
                 self.synced_names.extend(listed);
             }
-            None => {}
         }
     }
 
@@ -256,4 +270,24 @@ fn parent(name: &str) -> &str {
 fn is_reachable(name: &str, names: &Names) -> bool {
     let above = parent(name);
     above.is_empty() || (names.contains_key(above) && is_reachable(above, names))
+}
+
+#[test]
+fn a_sync_that_began_before_another_and_ends_after_it_undoes_nothing() {
+    let how = OpenHow { creates: true, truncates: false, appends: false };
+    let write = |byte, at| Event::Write { file: 3, at: Some(at), bytes: vec![byte] };
+    let mut disk = Disk::default();
+    for event in [
+        Event::Open { file: 3, path: "/root/f".into(), how },
+        write(b'a', 0),
+        Event::SyncBegun { thread: 1, file: 3 },
+        write(b'b', 1),
+        Event::SyncBegun { thread: 2, file: 3 },
+        Event::SyncEnded { thread: 2 },
+        Event::SyncEnded { thread: 1 },
+    ] {
+        disk.handle(&event, "/root");
+    }
+
+    assert_eq!(disk.files[0].synced.length, 2);
 }
