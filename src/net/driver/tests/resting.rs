@@ -18,9 +18,7 @@ const SUBSCRIBE_SHARED: [u8; 17] = *b"\x82\x0f\0\x01\0\x0a$share/g/t\0";
 async fn a_client_that_goes_while_it_rests_is_missed() {
     let server = paced();
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.connected_with_will("c").await;
-    client.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
-    expect(&mut client, &PUBACK.repeat(3)).await;
+    let (client, task) = resting(&server).await;
 
     drop(client);
 
@@ -45,9 +43,7 @@ async fn a_client_that_goes_in_the_middle_of_a_packet_is_missed() {
 async fn what_a_client_said_last_counts_though_it_rests() {
     let server = paced();
     let mut subscriber = subscriber(&server).await;
-    let (mut client, task) = server.connected_with_will("c").await;
-    client.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
-    expect(&mut client, &PUBACK.repeat(3)).await;
+    let (mut client, task) = resting(&server).await;
 
     client.write_all(&[&PUBLISH[..], &DISCONNECT].concat()).await.expect("room in the pipe");
     drop(client);
@@ -146,6 +142,14 @@ async fn a_client_that_goes_while_its_message_waits_for_memory_is_missed() {
     over(task).await;
     expect(&mut subscriber, &PUBLISH).await;
     nothing_but_pings(&mut subscriber).await;
+}
+
+/// A client with a will that has published one message more than it may.
+async fn resting(server: &TestServer) -> (DuplexStream, JoinHandle<()>) {
+    let (mut client, task) = server.connected_with_will("c").await;
+    client.write_all(&PUBLISH_1.repeat(3)).await.expect("open");
+    expect(&mut client, &PUBACK.repeat(3)).await;
+    (client, task)
 }
 
 /// Where a client publishes two messages at once, and then as good as none.
