@@ -36,9 +36,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Where the connection is closing: limits the time that it takes, and leaves the broker once that
     /// has taken every request. Whether that is a step on.
     pub(super) fn drain(&mut self, scratch: &mut Scratch) -> bool {
+        if !self.is_closing() {
+            return false;
+        }
         let asks = self.is_gate_shut();
         // A client that has said goodbye is asked about for as long as that takes.
-        if !self.is_closing() || asks && self.ending.is_none() {
+        if asks && self.ending.is_none() {
             return false;
         }
         let begins = matches!(self.stage, Stage::Serving);

@@ -47,13 +47,14 @@ impl<S> Driver<S> {
 
     /// Says what the client did wrong, or why it was not let in, if the log is not full of it.
     pub(super) fn log_mistake(&self) {
-        let (client, address, what) = (self.client(), self.address(), self.reason());
-        let now = self.shared.clock.now();
+        let now = || self.shared.clock.now();
         match self.blame() {
-            Blame::Client if self.shared.mistakes.admit(now) => {
+            Blame::Client if self.shared.mistakes.admit(now()) => {
+                let (client, address, what) = (self.client(), self.address(), self.reason());
                 tracing::warn!(%client, %address, %what, "client at fault");
             }
-            Blame::Server if self.shared.doorkeeper.log.admit(now) => {
+            Blame::Server if self.shared.doorkeeper.log.admit(now()) => {
+                let (client, address, what) = (self.client(), self.address(), self.reason());
                 tracing::warn!(%client, %address, %what, "client not let in");
             }
             _ => {}
